@@ -1,0 +1,133 @@
+#include "format/key_slot.hpp"
+
+#include <algorithm>
+
+#include "format/wire.hpp"
+
+namespace hf {
+namespace {
+constexpr std::string_view kMagic = "HFSLOT\r\n";
+}
+
+std::string_view name_of(SlotKind kind) {
+  switch (kind) {
+    case SlotKind::passphrase: return "passphrase";
+    case SlotKind::key_file: return "key-file";
+    case SlotKind::recovery_key: return "recovery-key";
+  }
+  return "unknown";
+}
+
+Buffer KeySlot::clear_part() const {
+  Buffer b;
+  wire::Writer w(b);
+  w.raw(as_bytes(kMagic));
+  w.u16(kFormatVersion);
+  w.u8(static_cast<std::uint8_t>(kind));
+  w.u8(static_cast<std::uint8_t>(cipher));
+  w.id(id);
+  w.id(vault);
+  w.u32(argon2.memory_kib);
+  w.u32(argon2.passes);
+  w.u32(argon2.lanes);
+  w.raw(salt);
+  return b;
+}
+
+Buffer KeySlot::encode() const {
+  Buffer b = clear_part();
+  wire::Writer w(b);
+  w.bytes(wrapped);
+  w.bytes(label);
+  const Digest d = sha256(b);
+  w.raw(ByteView(d).first(4));
+  return b;
+}
+
+Result<KeySlot> KeySlot::decode(ByteView in) {
+  if (in.size() < 12 || as_text(in.first(8)) != kMagic) return Error(Code::corrupt, "it does not begin as a key slot does");
+  const Digest d = sha256(in.first(in.size() - 4));
+  if (!std::equal(in.end() - 4, in.end(), d.begin())) return Error(Code::corrupt, "the key slot is damaged");
+  wire::Reader r(in.subspan(8, in.size() - 12));
+  KeySlot s;
+  const std::uint16_t version = r.u16();
+  if (version == 0) return Error(Code::corrupt, "the key slot is damaged");
+  if (version > kFormatVersion) return Error(Code::unsupported, "the key slot was written by a newer version of Holdfast", "use that version or a later one");
+  s.kind = static_cast<SlotKind>(r.u8());
+  s.cipher = static_cast<Cipher>(r.u8());
+  s.id = r.id<SlotId>();
+  s.vault = r.id<VaultId>();
+  s.argon2.memory_kib = r.u32();
+  s.argon2.passes = r.u32();
+  s.argon2.lanes = r.u32();
+  const ByteView salt = r.raw(s.salt.size());
+  std::copy(salt.begin(), salt.end(), s.salt.begin());
+  const ByteView wrapped = r.bytes(), label = r.bytes();
+  s.wrapped.assign(wrapped.begin(), wrapped.end());
+  s.label.assign(label.begin(), label.end());
+  if (!r.at_end()) return Error(Code::corrupt, "the key slot is damaged");
+  if (s.kind < SlotKind::passphrase || s.kind > SlotKind::recovery_key || (s.cipher != Cipher::aes_256_gcm && s.cipher != Cipher::chacha20_poly1305))
+    return Error(Code::unsupported, "the key slot is of a kind that this version does not know", "use a newer version of Holdfast");
+  return s;
+}
+
+Result<Digest> wrapping_key(const KeySlot& slot, ByteView secret) {
+  if (slot.kind == SlotKind::passphrase) return argon2id(secret, slot.salt, slot.argon2);
+  return hkdf(secret, slot.salt, std::string("holdfast slot ") + std::string(name_of(slot.kind)));
+}
+
+void wrap_root_keys(KeySlot& slot, const Digest& wrapping, const std::vector<RootKey>& keys) {
+  Buffer plain;
+  wire::Writer w(plain);
+  w.varint(keys.size());
+  for (const RootKey& k : keys) {
+    w.u32(k.epoch);
+    w.raw(k.key);
+  }
+  Aead aead;
+  aead.set_key(slot.cipher, wrapping);
+  slot.wrapped.resize(plain.size() + Aead::kTagBytes);
+  aead.seal(0, slot.clear_part(), plain, slot.wrapped);  // the salt, hence the key, is used for this one message
+  wipe(plain);
+}
+
+Result<std::vector<RootKey>> unwrap_root_keys(const KeySlot& slot, const Digest& wrapping) {
+  const Error wrong(Code::wrong_secret, "the secret does not open this key slot");
+  if (slot.wrapped.size() < Aead::kTagBytes) return wrong;
+  Buffer plain(slot.wrapped.size() - Aead::kTagBytes);
+  Aead aead;
+  aead.set_key(slot.cipher, wrapping);
+  if (!aead.open(0, slot.clear_part(), slot.wrapped, plain)) return wrong;
+  wire::Reader r(plain);
+  std::vector<RootKey> keys(r.count(r.left() / 36));
+  for (RootKey& k : keys) {
+    k.epoch = r.u32();
+    const ByteView key = r.raw(k.key.size());
+    std::copy(key.begin(), key.end(), k.key.begin());
+  }
+  bool good = r.at_end() && !keys.empty();
+  for (std::size_t i = 0; good && i < keys.size(); ++i) good = keys[i].epoch > (i > 0 ? keys[i - 1].epoch : 0);
+  wipe(plain);
+  if (!good) return Error(Code::corrupt, "the key slot holds no usable key");
+  return keys;
+}
+
+Buffer encode_label(const SlotLabel& label) {
+  Buffer b;
+  wire::Writer w(b);
+  w.id(label.slot);
+  w.text(label.name);
+  w.u64(static_cast<std::uint64_t>(label.created_ns));
+  return b;
+}
+Result<SlotLabel> decode_label(ByteView in) {
+  wire::Reader r(in);
+  SlotLabel l;
+  l.slot = r.id<SlotId>();
+  l.name = r.text();
+  l.created_ns = static_cast<std::int64_t>(r.u64());
+  if (!r.at_end()) return Error(Code::corrupt, "the key slot's label is damaged");
+  return l;
+}
+
+}  // namespace hf
