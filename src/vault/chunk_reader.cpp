@@ -1,0 +1,106 @@
+#include "vault/chunk_reader.hpp"
+
+#include <algorithm>
+
+namespace hf {
+
+Result<ChunkPlace> ChunkReader::locate(const ChunkId& id) const {
+  auto place = HF_TRY(index_.find(id));
+  if (!place && index_.distrusts_any()) {
+    const auto doubtful = HF_TRY(index_.find_all(id));
+    if (!doubtful.empty()) place = doubtful[0];
+  }
+  if (!place)
+    return Error(Code::corrupt, "chunk " + id.brief() + " is in no pack that the index knows", "make the index anew from the packs: holdfast rebuild").with_object("chunk " + id.hex());
+  return *place;
+}
+
+Result<std::shared_ptr<ObjectReader>> ChunkReader::pack(const PackId& id) {
+  constexpr std::size_t kOpenMax = 32;
+  {
+    Lock lock(mutex_);
+    for (auto at = packs_.begin(); at != packs_.end(); ++at) {
+      if (at->first != id) continue;
+      packs_.splice(packs_.begin(), packs_, at);
+      return packs_.front().second;
+    }
+  }
+  auto opened = vault_.store().open({ObjectKind::pack, id.hex()});
+  if (!opened && opened.error().code == Code::not_found)
+    return Error(Code::corrupt, "pack " + id.brief() + " is missing", "bring it back from another copy of the vault, or run: holdfast verify").with_object("packs/" + id.hex());
+  if (!opened) return opened.error();
+  std::shared_ptr<ObjectReader> reader = std::move(*opened);
+  Lock lock(mutex_);
+  packs_.emplace_front(id, reader);
+  if (packs_.size() > kOpenMax) packs_.pop_back();
+  return reader;
+}
+
+Status ChunkReader::fetch(const ChunkPlace& place, SegmentOpener& opener, Buffer& frame, OpenedSegment& out) {
+  const auto doing = [&] {
+    return "pack " + place.pack.brief() + ", bytes " + std::to_string(place.offset) + "-" + std::to_string(place.offset + place.stored_bytes - 1);
+  };
+  const auto reader = HF_TRY(pack(place.pack));
+  if (place.stored_bytes > kSegmentStoredMax) return Error(Code::corrupt, doing() + ": the index gives an impossible size");
+  frame.resize(place.stored_bytes);
+  auto status = reader->read(place.offset, frame);
+  if (status) status = opener.open(frame, out);
+  if (!status) return std::move(std::move(status).context(doing).error()).with_object("packs/" + place.pack.hex());
+  return {};
+}
+
+Result<std::shared_ptr<const OpenedSegment>> ChunkReader::segment(const ChunkPlace& place) {
+  const SegmentKey key{place.pack, place.offset};
+  std::unique_ptr<SegmentOpener> opener;
+  {
+    Lock lock(mutex_);
+    if (const auto at = by_key_.find(key); at != by_key_.end()) {
+      recent_.splice(recent_.begin(), recent_, at->second);
+      return recent_.front().segment;
+    }
+    if (!idle_openers_.empty()) {
+      opener = std::move(idle_openers_.back());
+      idle_openers_.pop_back();
+    }
+  }
+  if (!opener) opener = std::make_unique<SegmentOpener>(vault_);
+  Buffer frame;
+  auto loaded = std::make_shared<OpenedSegment>();
+  HF_TRY(fetch(place, *opener, frame, *loaded));
+  Lock lock(mutex_);
+  idle_openers_.push_back(std::move(opener));
+  if (by_key_.contains(key)) return std::shared_ptr<const OpenedSegment>(std::move(loaded));  // another thread was quicker
+  cached_bytes_ += loaded->plain.size();
+  recent_.push_front({key, loaded});
+  by_key_[key] = recent_.begin();
+  while (cached_bytes_ > cache_bytes_max_ && recent_.size() > 1) {
+    cached_bytes_ -= recent_.back().segment->plain.size();
+    by_key_.erase(recent_.back().key);
+    recent_.pop_back();
+  }
+  return std::shared_ptr<const OpenedSegment>(std::move(loaded));
+}
+
+Result<LoadedChunk> ChunkReader::read_at(const ChunkId& id, const ChunkPlace& place) {
+  LoadedChunk out;
+  out.segment = HF_TRY(segment(place));
+  out.bytes = out.segment->chunk(place.chunk);
+  if (vault_.keys().chunk_hash().id(out.bytes) != id)
+    return Error(Code::corrupt, "pack " + place.pack.brief() + " holds something else where chunk " + id.brief() + " should be", "find what is affected: holdfast verify")
+        .with_object("packs/" + place.pack.hex());
+  return out;
+}
+
+Result<LoadedChunk> ChunkReader::read(const ChunkId& id) {
+  const ChunkPlace place = HF_TRY(locate(id));
+  auto loaded = read_at(id, place);
+  if (loaded) return loaded;
+  // Another pack may have it too: stored by two writers at once, or again after damage.
+  for (const ChunkPlace& other : HF_TRY(index_.find_all(id))) {
+    if (other.pack == place.pack && other.offset == place.offset) continue;
+    if (auto second = read_at(id, other)) return second;
+  }
+  return loaded;
+}
+
+}  // namespace hf

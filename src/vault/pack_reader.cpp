@@ -1,0 +1,96 @@
+#include "vault/pack_reader.hpp"
+
+#include <algorithm>
+
+namespace hf {
+
+Result<ByteView> SegmentOpener::open_frame(ByteView frame, SealedKind kind) {
+  const FrameHeader h = HF_TRY(FrameHeader::decode(frame));
+  if (h.kind != kind) return Error(Code::corrupt, "another kind of frame lies here");
+  if (frame.size() != FrameHeader::kBytes + h.stored_bytes) return Error(Code::corrupt, "a frame has another size than expected");
+  if (keyed_epoch_ != h.epoch || keyed_salt_ != h.salt) {
+    Digest key = HF_TRY(vault_.keys().object_key(h.epoch, h.salt));
+    aead_.set_key(h.cipher, key);
+    wipe(key);
+    keyed_epoch_ = h.epoch;
+    keyed_salt_ = h.salt;
+  }
+  plain_.resize(h.stored_bytes - Aead::kTagBytes);
+  HF_TRY(aead_.open(h.ordinal, associated_data(vault_.id(), frame.first(FrameHeader::kBytes)), frame.subspan(FrameHeader::kBytes), plain_));
+  return ByteView(plain_);
+}
+
+Status SegmentOpener::open(ByteView frame, OpenedSegment& out) {
+  const ByteView body = HF_TRY(open_frame(frame, SealedKind::segment));
+  const auto [head, head_bytes] = HF_TRY(SegmentHead::decode(body));
+  if (!head.bases.empty()) return Error(Code::unsupported, "a segment is a delta, which this version does not read", "use a newer version of Holdfast");
+  out.offsets.clear();
+  std::uint32_t at = 0;
+  for (std::uint32_t n : head.chunk_bytes) {
+    out.offsets.push_back(at);
+    at += n;
+  }
+  out.offsets.push_back(at);
+  if (head.compressed) {
+    out.storage.resize(head.plain_bytes);
+    out.plain = out.storage;
+    return decompressor_.decompress(body.subspan(head_bytes), out.storage);
+  }
+  std::swap(out.storage, plain_);  // `body` is all of it
+  out.plain = ByteView(out.storage).subspan(head_bytes);
+  return {};
+}
+
+Result<PackDirectory> SegmentOpener::open_directory(ByteView frame) {
+  return PackDirectory::decode(HF_TRY(open_frame(frame, SealedKind::directory)));
+}
+
+Result<PackDirectory> read_pack_directory(const Vault& vault, ObjectReader& pack, SegmentOpener& opener, PackHeader* header_out) {
+  const std::uint64_t size = pack.size();
+  if (size < PackHeader::kBytes + PackTrailer::kBytes) return Error(Code::corrupt, "the pack is cut off");
+  Buffer head(PackHeader::kBytes), end(PackTrailer::kBytes);
+  HF_TRY(pack.read(0, head));
+  HF_TRY(pack.read(size - end.size(), end));
+  const PackHeader header = HF_TRY(PackHeader::decode(head));
+  if (header.vault != vault.id()) return Error(Code::corrupt, "the pack belongs to another vault");
+  if (header_out != nullptr) *header_out = header;
+  const PackTrailer trailer = HF_TRY(PackTrailer::decode(end));
+  if (trailer.directory_offset > size || trailer.directory_stored_bytes != size - PackTrailer::kBytes - trailer.directory_offset)
+    return Error(Code::corrupt, "the pack's end is damaged");
+  Buffer frame(trailer.directory_stored_bytes);
+  HF_TRY(pack.read(trailer.directory_offset, frame));
+  return opener.open_directory(frame);
+}
+
+Status scan_frames(ObjectReader& pack, const std::function<Status(const FoundFrame&, ByteView)>& visit) {
+  const std::uint64_t size = pack.size();
+  Buffer window, frame;
+  std::uint64_t window_at = 0;
+  const auto header_at = [&](std::uint64_t at) -> Result<FrameHeader> {
+    if (at < window_at || at + FrameHeader::kBytes > window_at + window.size()) {
+      window_at = at;
+      window.resize(std::min<std::uint64_t>(size - at, 64 * 1024));
+      HF_TRY(pack.read(at, window));
+    }
+    return FrameHeader::decode(ByteView(window).subspan(at - window_at));
+  };
+  for (std::uint64_t at = std::min<std::uint64_t>(PackHeader::kBytes, size); at + FrameHeader::kBytes <= size;) {
+    const auto header = header_at(at);
+    if (!header && header.error().code != Code::corrupt && header.error().code != Code::unsupported) return header.error();
+    if (!header || header->stored_bytes > size - at - FrameHeader::kBytes) {
+      // Search the window for the next magic.
+      const ByteView rest = ByteView(window).subspan(at - window_at);
+      const auto found = std::search(rest.begin() + 1, rest.end(), FrameHeader::kMagic.begin(), FrameHeader::kMagic.end());
+      const auto skipped = static_cast<std::uint64_t>(found - rest.begin());
+      at += found != rest.end() ? skipped : std::max<std::uint64_t>(1, rest.size() - (FrameHeader::kMagic.size() - 1));
+      continue;
+    }
+    frame.resize(FrameHeader::kBytes + header->stored_bytes);
+    HF_TRY(pack.read(at, frame));
+    HF_TRY(visit({*header, at}, frame));
+    at += frame.size();
+  }
+  return {};
+}
+
+}  // namespace hf

@@ -1,0 +1,57 @@
+#pragma once
+// One pack on its way to the store.
+
+#include "codec/compress.hpp"
+#include "format/index_run.hpp"
+#include "vault/vault.hpp"
+
+namespace hf {
+
+/// A durable pack and where its chunks lie (IndexEntry::pack is not set yet).
+struct FinishedPack {
+  IndexedPack pack;
+  std::vector<IndexEntry> entries;
+};
+
+struct NewChunk {
+  ChunkId id;
+  std::uint32_t bytes = 0;
+};
+
+/// Compresses, seals and appends segment by segment; holds one segment, never the pack. One thread at a time.
+/// Crash: nothing is visible before finish(); after it the pack is durable and whole.
+class PackWriter {
+ public:
+  static Result<std::unique_ptr<PackWriter>> begin(Vault& vault, PackClass pack_class);
+
+  /// `plain` is the concatenation of `chunks`; both are only read.
+  Status add_segment(std::span<const NewChunk> chunks, ByteView plain, Compressor& compressor);
+  /// A copy of a small object, as stored, to be found by `rebuild` when all but the packs is gone.
+  Status add_replica(const ObjectName& name, ByteView object);
+  std::uint64_t stored_bytes() const { return offset_; }
+  std::uint64_t segment_count() const { return directory_.segments.size(); }
+  Result<FinishedPack> finish();  ///< call once
+
+ private:
+  PackWriter(Vault& vault, PackClass pack_class) : vault_(vault), class_(pack_class) {}
+  Status append(ByteView bytes);
+  /// Seals `plain` into a frame with the next ordinal and appends it.
+  Status append_frame(SealedKind kind, ByteView plain);
+
+  Vault& vault_;
+  const PackClass class_;
+  FrameHeader frame_;
+  Aead aead_;
+  std::unique_ptr<Upload> upload_;
+  ContentName name_;
+  PackDirectory directory_;
+  std::uint64_t offset_ = 0;
+  std::uint64_t plain_bytes_ = 0;
+  Buffer body_, sealed_;  // scratch
+};
+
+/// A replica frame's body, in clear: what it holds protects itself. SHA-256 of the rest comes first.
+Buffer encode_replica(const ObjectName& name, ByteView object);
+Result<std::pair<ObjectName, Buffer>> decode_replica(ByteView in);
+
+}  // namespace hf

@@ -1,0 +1,179 @@
+#include "vault/rebuild.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "vault/index.hpp"
+#include "vault/pack_reader.hpp"
+#include "vault/pack_writer.hpp"
+#include "vault/write_session.hpp"
+
+namespace hf {
+namespace {
+
+Result<std::vector<PackId>> all_packs(ObjectStore& store) {
+  std::vector<PackId> out;
+  HF_TRY(store.list(ObjectKind::pack, [&](std::string_view name, std::uint64_t) {
+    if (const auto id = PackId::parse(name)) out.push_back(*id);
+  }));
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+/// The system could not do it now; nothing is known about what is stored.
+bool is_transient(const Error& e) { return e.code != Code::corrupt && e.code != Code::not_found && e.code != Code::unsupported; }
+
+Result<bool> put_if_absent(ObjectStore& store, const ObjectName& name, ByteView object) {
+  const auto there = store.open(name);
+  if (there) return false;
+  if (is_transient(there.error())) return there.error();
+  HF_TRY(store.put(name, object));
+  return true;
+}
+
+/// Calls `visit` for each copy of a small object in metadata packs (or packs whose header is torn).
+Status for_each_replica(ObjectStore& store, const std::function<Status(const ObjectName&, const Buffer&)>& visit) {
+  for (const PackId& id : HF_TRY(all_packs(store))) {
+    const auto reader = store.open({ObjectKind::pack, id.hex()});
+    if (!reader) continue;
+    Buffer head(std::min<std::uint64_t>(PackHeader::kBytes, (*reader)->size()));
+    if (!(*reader)->read(0, head)) continue;
+    const auto header = PackHeader::decode(head);
+    if (header && header->pack_class != PackClass::metadata) continue;
+    HF_TRY(scan_frames(**reader, [&](const FoundFrame& f, ByteView frame) -> Status {
+      if (f.header.kind != SealedKind::replica) return {};
+      auto replica = decode_replica(frame.subspan(FrameHeader::kBytes));
+      if (!replica) return {};  // damaged; there are others
+      return visit(replica->first, replica->second);
+    }));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<RebuildReport> restore_description(ObjectStore& store) {
+  RebuildReport report;
+  const auto config = store.open(config_name());
+  if (!config && is_transient(config.error())) return config.error();  // it may well be there
+  const bool has_config = config.has_value();
+  std::uint64_t slots = 0;
+  HF_TRY(store.list(ObjectKind::key, [&](std::string_view, std::uint64_t) { ++slots; }));
+  if (has_config && slots > 0) return report;
+  HF_TRY(for_each_replica(store, [&](const ObjectName& name, const Buffer& object) -> Status {
+    if (name.kind == ObjectKind::config && HF_TRY(put_if_absent(store, name, object))) report.config_restored = true;
+    // Slots that a person removed stay removed as long as one slot is left.
+    if (name.kind == ObjectKind::key && slots == 0 && HF_TRY(put_if_absent(store, name, object))) ++report.slots_restored;
+    return {};
+  }));
+  if (!has_config && !report.config_restored)
+    return Error(Code::not_a_vault, "there is neither a vault in " + store.place() + " nor a pack to rebuild it from");
+  return report;
+}
+
+Status rebuild(Vault& vault, RebuildReport& report, Progress& progress) {
+  ObjectStore& store = vault.store();
+  std::vector<std::string> old_runs;
+  HF_TRY(store.list(ObjectKind::index, [&](std::string_view name, std::uint64_t) { old_runs.emplace_back(name); }));
+  const std::vector<PackId> ids = HF_TRY(all_packs(store));
+  progress.items_total = ids.size();
+
+  constexpr std::size_t kRunEntries = 512 * 1024;
+  std::vector<IndexedPack> packs;
+  std::vector<IndexEntry> entries;
+  std::vector<std::string> new_runs;
+  const auto write_run = [&]() -> Status {
+    if (packs.empty()) return {};
+    std::sort(entries.begin(), entries.end(), [](const IndexEntry& a, const IndexEntry& b) { return a.key < b.key; });
+    std::size_t at = 0;
+    new_runs.push_back(HF_TRY(write_index_run(vault, packs, entries.size(), [&]() -> Result<std::optional<IndexEntry>> {
+      return at < entries.size() ? std::optional(entries[at++]) : std::nullopt;
+    })));
+    packs.clear();
+    entries.clear();
+    return {};
+  };
+
+  // A pack that can't be read now may be readable later: runs that tell of it stay.
+  std::unordered_set<PackId> unread;
+  const auto could_not_read = [&](const PackId& id, const Error& why) {
+    ++report.packs_lost;
+    report.problems.push_back("pack " + id.brief() + ": " + why.message);
+    if (is_transient(why)) unread.insert(id);
+  };
+
+  SegmentOpener opener(vault);
+  OpenedSegment segment;
+  for (const PackId& id : ids) {
+    if (progress.stop_requested) return Error(Code::cancelled, "stopped", "the old index is still in use; run it again: holdfast rebuild");
+    const auto reader = store.open({ObjectKind::pack, id.hex()});
+    if (!reader) {
+      could_not_read(id, reader.error());
+      continue;
+    }
+    PackHeader header;
+    auto directory = read_pack_directory(vault, **reader, opener, &header);
+    if (!directory && is_transient(directory.error())) {
+      could_not_read(id, directory.error());
+      continue;
+    }
+    if (!directory) {
+      // Torn: the segments tell their own chunks; identities are computed from the plaintext.
+      report.problems.push_back("pack " + id.brief() + ": " + directory.error().message + "; read segment by segment");
+      PackDirectory found;
+      bool data = false;
+      HF_TRY(scan_frames(**reader, [&](const FoundFrame& f, ByteView frame) -> Status {
+        if (f.header.kind != SealedKind::segment || f.offset > UINT32_MAX || !opener.open(frame, segment)) return {};
+        SegmentInfo info;
+        info.offset = static_cast<std::uint32_t>(f.offset);
+        info.stored_bytes = static_cast<std::uint32_t>(frame.size());
+        info.plain_bytes = static_cast<std::uint32_t>(segment.plain.size());
+        for (std::size_t i = 0; i < segment.chunk_count(); ++i)
+          info.chunks.emplace_back(vault.keys().chunk_hash().id(segment.chunk(i)), static_cast<std::uint32_t>(segment.chunk(i).size()));
+        data = data || segment.plain.size() > ChunkWriter::kSegmentBytes / 8;
+        found.segments.push_back(std::move(info));
+        return {};
+      }));
+      if (found.segments.empty()) {
+        ++report.packs_lost;
+        continue;
+      }
+      ++report.packs_torn;
+      Buffer head(PackHeader::kBytes);
+      if (const auto read = (*reader)->read(0, head); read && PackHeader::decode(head)) header = *PackHeader::decode(head);
+      else header.pack_class = data ? PackClass::data : PackClass::metadata;
+      directory = std::move(found);
+    }
+    FinishedPack described = described_by(id, header.pack_class, (*reader)->size(), *directory);
+    for (IndexEntry& e : described.entries) e.pack = static_cast<std::uint32_t>(packs.size());
+    packs.push_back(described.pack);
+    entries.insert(entries.end(), described.entries.begin(), described.entries.end());
+    ++report.packs;
+    report.chunks += described.entries.size();
+    ++progress.items_done;
+    if (entries.size() >= kRunEntries) HF_TRY(write_run());
+  }
+  HF_TRY(write_run());
+
+  HF_TRY(for_each_replica(store, [&](const ObjectName& name, const Buffer& object) -> Status {
+    if (name.kind != ObjectKind::point) return {};
+    const auto plain = vault.open_sealed(SealedKind::point, object);
+    if (!plain || !decode_point(*plain, vault.keys().signer())) return {};  // another vault's, or damaged
+    if (HF_TRY(put_if_absent(store, name, object))) ++report.points_restored;
+    return {};
+  }));
+
+  for (const std::string& name : old_runs) {
+    if (std::find(new_runs.begin(), new_runs.end(), name) != new_runs.end()) continue;
+    if (!unread.empty()) {
+      const auto run = IndexRun::open(vault, name);
+      if (!run && is_transient(run.error())) continue;
+      const auto needed = [&](const IndexedPack& p) { return unread.contains(p.id); };
+      if (run && std::any_of((*run)->table().packs.begin(), (*run)->table().packs.end(), needed)) continue;
+    }
+    HF_TRY(store.remove({ObjectKind::index, name}));
+  }
+  return {};
+}
+
+}  // namespace hf

@@ -1,0 +1,118 @@
+#pragma once
+// A vault: keys, packs, index and points on one store.
+//
+// INVARIANTS of a vault, at every instant, after any crash (MUST: else data loss; SHOULD: repairable):
+// (1) A recovery point MUST name only chunks that lie in durable packs.
+// (2) An index run MUST name only durable packs.
+// (3) Every chunk that a point names SHOULD be in an index run.
+// Hence the order of every write: packs, then index run, then point; and of reading: the point first.
+// Whatever was written before the point is garbage if the run dies, never damage; the next run finds and uses it.
+//
+//   starts ↓ while runs →   backup                                   verify, restore, ls      index merge
+//   backup                  both store a chunk twice at worst         reads immutable objects   a run that vanished is listed anew
+//   verify, restore, ls     sees the points that exist at its start   independent               a run that vanished is listed anew
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "format/point.hpp"
+#include "format/vault_config.hpp"
+#include "platform/env.hpp"
+#include "store/object_store.hpp"
+#include "vault/keys.hpp"
+
+namespace hf {
+
+/// A secret that opens a key slot. The bytes are a loan.
+struct Secret {
+  SlotKind kind = SlotKind::passphrase;
+  ByteView bytes;
+};
+
+struct InitOptions {
+  VaultParams params;
+  Argon2Params argon2;
+  std::string label;  ///< of the first key slot
+};
+
+struct SlotInfo {
+  SlotId id;
+  SlotKind kind;
+  SlotLabel label;
+  bool opened_this_vault = false;
+};
+
+/// A recovery point that cannot be read, as found by points().
+struct DamagedPoint {
+  std::string name;
+  Error error;
+};
+struct PointList {
+  std::vector<RecoveryPoint> points;  ///< oldest first
+  std::vector<DamagedPoint> damaged;
+};
+
+/// An open vault. Any method, any thread.
+class Vault {
+ public:
+  /// Writes the description and the first key slot of a new vault. The store must be empty.
+  static Result<std::unique_ptr<Vault>> create(Env& env, std::unique_ptr<ObjectStore> store, const InitOptions& options, const Secret& secret);
+  /// WrongSecret where no slot opens. Deriving a key from a passphrase takes about 0.2 s for each slot tried.
+  static Result<std::unique_ptr<Vault>> open(Env& env, std::unique_ptr<ObjectStore> store, const Secret& secret);
+
+  Env& env() const { return env_; }
+  ObjectStore& store() const { return *store_; }
+  const VaultId& id() const { return id_; }
+  const VaultParams& params() const { return params_; }
+  const VaultKeys& keys() const { return *keys_; }
+  std::int64_t created_ns() const { return created_ns_; }
+
+  // --- sealed small objects ---
+  Buffer seal(SealedKind kind, ByteView plain) const;
+  Result<Buffer> open_sealed(SealedKind kind, ByteView object) const;
+  /// A frame header for a new object: fresh salt, current epoch, this CPU's cipher.
+  FrameHeader new_frame(SealedKind kind) const;
+
+  // --- recovery points ---
+  Result<PointList> points() const;
+  Result<RecoveryPoint> point(const std::string& name) const;
+  /// "latest" (the newest, of any source), or any unique prefix of an id.
+  Result<RecoveryPoint> find_point(std::string_view reference) const;
+
+  // --- proofs: what earlier runs of verify read back ---
+  struct StoredProof {
+    std::string name;
+    Proof proof;
+  };
+  /// Those that open, oldest first.
+  Result<std::vector<StoredProof>> proofs() const;
+
+  // --- key slots ---
+  Result<std::vector<SlotInfo>> key_slots() const;
+  Result<SlotId> add_key(const Secret& secret, const std::string& label, const Argon2Params& argon2 = {}) const;
+  /// Refused for the last slot.
+  Status remove_key(const SlotId& id) const;
+  /// Success where the secret opens a slot of this vault; gives which.
+  Result<SlotId> test_key(const Secret& secret) const;
+
+  /// The vault's description and key slots as stored: copies of them go into packs, so that packs alone suffice.
+  Result<std::vector<std::pair<ObjectName, Buffer>>> replicas() const;
+
+ private:
+  Vault(Env& env, std::unique_ptr<ObjectStore> store) : env_(env), store_(std::move(store)) {}
+
+  Env& env_;
+  const std::unique_ptr<ObjectStore> store_;
+  // Constant after construction:
+  VaultId id_;
+  VaultParams params_;
+  std::int64_t created_ns_ = 0;
+  std::unique_ptr<VaultKeys> keys_;
+  SlotId opened_by_;
+};
+
+/// Limits for reading small objects.
+constexpr std::uint64_t kConfigBytesMax = 1u << 20, kSlotBytesMax = 1u << 20, kPointBytesMax = 64u << 20, kProofBytesMax = 1u << 30;
+
+}  // namespace hf

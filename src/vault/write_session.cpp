@@ -1,0 +1,311 @@
+#include "vault/write_session.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/assert.hpp"
+#include "format/wire.hpp"
+#include "vault/pack_reader.hpp"
+
+namespace hf {
+namespace {
+/// Entries gathered before a run is written: 16 MiB of them.
+constexpr std::size_t kRunEntries = 512 * 1024;
+}  // namespace
+
+// --- ClaimSet ---
+
+bool ClaimSet::insert(const ChunkKey& key) {
+  Shard& s = shards_[shard_of(key)];
+  Lock lock(s.mutex);
+  if (s.used * 4 >= s.slots.size() * 3) {
+    std::vector<ChunkKey> before = std::exchange(s.slots, std::vector<ChunkKey>(std::max<std::size_t>(64, s.slots.size() * 2)));
+    for (const ChunkKey& k : before) {
+      if (k == ChunkKey{}) continue;
+      std::size_t at = k.low & (s.slots.size() - 1);
+      while (s.slots[at] != ChunkKey{}) at = (at + 1) & (s.slots.size() - 1);
+      s.slots[at] = k;
+    }
+  }
+  std::size_t at = key.low & (s.slots.size() - 1);
+  while (s.slots[at] != ChunkKey{}) {
+    if (s.slots[at] == key) return false;
+    at = (at + 1) & (s.slots.size() - 1);
+  }
+  s.slots[at] = key;
+  ++s.used;
+  return true;
+}
+
+bool ClaimSet::contains(const ChunkKey& key) const {
+  const Shard& s = shards_[shard_of(key)];
+  Lock lock(s.mutex);
+  if (s.slots.empty()) return false;
+  for (std::size_t at = key.low & (s.slots.size() - 1); s.slots[at] != ChunkKey{}; at = (at + 1) & (s.slots.size() - 1))
+    if (s.slots[at] == key) return true;
+  return false;
+}
+
+std::size_t ClaimSet::size() const {
+  std::size_t n = 0;
+  for (const Shard& s : shards_) {
+    Lock lock(s.mutex);
+    n += s.used;
+  }
+  return n;
+}
+
+void ClaimSet::erase(const ChunkKey& key) {
+  Shard& s = shards_[shard_of(key)];
+  Lock lock(s.mutex);
+  if (s.slots.empty()) return;
+  const std::size_t mask = s.slots.size() - 1;
+  std::size_t at = key.low & mask;
+  while (s.slots[at] != key) {
+    if (s.slots[at] == ChunkKey{}) return;
+    at = (at + 1) & mask;
+  }
+  --s.used;
+  // Close the gap: whatever follows moves back unless it would pass its own place (Knuth, 6.4 R).
+  for (std::size_t gap = at;;) {
+    at = (at + 1) & mask;
+    if (s.slots[at] == ChunkKey{}) {
+      s.slots[gap] = {};
+      return;
+    }
+    const std::size_t home = s.slots[at].low & mask;
+    if (((at - home) & mask) < ((at - gap) & mask)) continue;
+    s.slots[gap] = s.slots[at];
+    gap = at;
+  }
+}
+
+// --- ChunkWriter ---
+
+ChunkWriter::ChunkWriter(WriteSession& session, PackClass pack_class)
+    : session_(session),
+      class_(pack_class),
+      segment_bytes_(pack_class == PackClass::data ? kSegmentBytes : kSegmentBytes / 8),  // browsing opens one for a few nodes
+      compressor_(session.options_.compression_level) {}
+ChunkWriter::~ChunkWriter() = default;
+
+Result<bool> ChunkWriter::add(const ChunkId& id, ByteView chunk) {
+  if (!HF_TRY(session_.claim(id))) return false;
+  if (!chunks_.empty() && (plain_.size() + chunk.size() > segment_bytes_ || chunks_.size() == kChunksPerSegmentMax)) HF_TRY(seal_segment());
+  chunks_.push_back({id, static_cast<std::uint32_t>(chunk.size())});
+  append(plain_, chunk);
+  session_.chunks_new.fetch_add(1, std::memory_order_relaxed);
+  session_.bytes_new.fetch_add(chunk.size(), std::memory_order_relaxed);
+  return true;
+}
+
+Status ChunkWriter::ensure_pack() {
+  if (!pack_) pack_ = HF_TRY(PackWriter::begin(session_.vault_, class_));
+  return {};
+}
+
+Status ChunkWriter::seal_segment() {
+  if (chunks_.empty()) return {};
+  HF_TRY(ensure_pack());
+  HF_TRY(pack_->add_segment(chunks_, plain_, compressor_));
+  chunks_.clear();
+  plain_.clear();
+  if (pack_->stored_bytes() >= session_.options_.pack_bytes) return finish_pack();
+  return {};
+}
+
+Status ChunkWriter::finish_pack() {
+  if (!pack_) return {};
+  const auto pack = std::move(pack_);
+  FinishedPack done = HF_TRY(pack->finish());
+  session_.bytes_stored.fetch_add(done.pack.stored_bytes, std::memory_order_relaxed);
+  return session_.pack_finished(std::move(done));
+}
+
+Status ChunkWriter::finish() {
+  HF_TRY(seal_segment());
+  return finish_pack();
+}
+
+Status ChunkWriter::add_replica(const ObjectName& name, ByteView object) {
+  HF_TRY(seal_segment());
+  HF_TRY(ensure_pack());
+  return pack_->add_replica(name, object);
+}
+
+// --- WriteSession ---
+
+WriteSession::~WriteSession() = default;
+
+Result<std::unique_ptr<WriteSession>> WriteSession::begin(Vault& vault, const WriteOptions& options) {
+  auto s = std::unique_ptr<WriteSession>(new WriteSession(vault, options));
+  if (s->options_.pack_bytes == 0) s->options_.pack_bytes = vault.store().traits().pack_bytes;
+  vault.env().random(s->point_id_.bytes);
+  // A lease whose point exists has ended; its session died between the two.
+  std::vector<std::string> leases;
+  HF_TRY(vault.store().list(ObjectKind::lease, [&](std::string_view name, std::uint64_t) { leases.emplace_back(name); }));
+  for (const std::string& name : leases)
+    if (vault.store().open({ObjectKind::point, name})) static_cast<void>(vault.store().remove({ObjectKind::lease, name}));
+  Buffer lease;
+  wire::Writer w(lease);
+  w.id(s->point_id_);
+  w.text(vault.env().host_name());
+  w.u64(static_cast<std::uint64_t>(vault.env().wall_ns()));
+  HF_TRY(vault.store().put({ObjectKind::lease, s->point_id_.hex()}, vault.seal(SealedKind::lease, lease)));
+  // Description and key slots, too, may be of a program that died before they were durable.
+  std::vector<ObjectName> needed{config_name()};
+  HF_TRY(vault.store().list(ObjectKind::key, [&](std::string_view name, std::uint64_t) { needed.push_back({ObjectKind::key, std::string(name)}); }));
+  HF_TRY(vault.store().settle(needed));
+  static_cast<void>(vault.store().sweep());  // tidying: never a reason not to back up
+  s->index_ = HF_TRY(Index::load(vault));
+  HF_TRY(s->take_stock());
+  HF_TRY(s->index_->merge_if_many());
+  Lock lock(s->metadata_mutex_);
+  s->metadata_ = std::make_unique<ChunkWriter>(*s, PackClass::metadata);
+  return s;
+}
+
+FinishedPack described_by(const PackId& id, PackClass pack_class, std::uint64_t stored_bytes, const PackDirectory& directory) {
+  FinishedPack out;
+  out.pack = {id, pack_class, stored_bytes, 0, 0};
+  for (const SegmentInfo& s : directory.segments) {
+    out.pack.plain_bytes += s.plain_bytes;
+    for (std::size_t i = 0; i < s.chunks.size(); ++i)
+      out.entries.push_back({ChunkKey::of(s.chunks[i].first), 0, s.offset, s.stored_bytes, static_cast<std::uint16_t>(i)});
+  }
+  out.pack.chunk_count = static_cast<std::uint32_t>(out.entries.size());
+  return out;
+}
+
+Status WriteSession::take_stock() {
+  std::unordered_map<PackId, std::uint64_t> sizes;  // of packs that runs tell of
+  for (const auto& run : index_->runs())
+    for (const IndexedPack& p : run->table().packs) sizes[p.id] = p.stored_bytes;
+  std::unordered_set<PackId> doubtful;
+  for (const Vault::StoredProof& p : HF_TRY(vault_.proofs())) {  // oldest first: the newest word counts
+    for (const PackId& id : p.proof.damaged) doubtful.insert(id);
+    for (const PackId& id : p.proof.packs) doubtful.erase(id);
+  }
+  std::vector<PackId> orphans;
+  std::vector<PackId> resized;
+  HF_TRY(vault_.store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t bytes) {
+    const auto id = PackId::parse(name);
+    if (!id) return;
+    const auto known = sizes.find(*id);
+    if (known == sizes.end()) {
+      orphans.push_back(*id);
+    } else if (known->second != bytes) {
+      resized.push_back(*id);
+      sizes.erase(known);
+    } else {
+      sizes.erase(known);
+    }
+  }));
+  for (const auto& [id, bytes] : sizes) doubtful.insert(id);  // not listed: missing
+  for (const PackId& id : resized) doubtful.insert(id);
+  index_->distrust(std::move(doubtful));
+
+  // Seen is not durable: their writer may have died, or be, between making a name and making it durable.
+  std::vector<ObjectName> names;
+  for (const PackId& id : orphans) names.push_back({ObjectKind::pack, id.hex()});
+  HF_TRY(vault_.store().settle(names));
+  SegmentOpener opener(vault_);
+  for (const PackId& id : orphans) {
+    // One that can't be read is no use to us; `verify` reports it.
+    const auto reader = vault_.store().open({ObjectKind::pack, id.hex()});
+    if (!reader) continue;
+    PackHeader header;
+    const auto directory = read_pack_directory(vault_, **reader, opener, &header);
+    if (!directory) continue;
+    HF_TRY(pack_finished(described_by(id, header.pack_class, (*reader)->size(), *directory)));
+  }
+  Lock lock(finished_mutex_);
+  return write_run();
+}
+
+Result<bool> WriteSession::claim(const ChunkId& id) {
+  const ChunkKey key = ChunkKey::of(id);
+  if (claimed_.contains(key)) return false;
+  if (HF_TRY(index_->find(id))) return false;
+  return claimed_.insert(key);  // of two workers that come this far one wins
+}
+
+Result<ChunkRef> WriteSession::add_metadata(ByteView node) {
+  const ChunkId id = vault_.keys().chunk_hash().id(node);
+  Lock lock(metadata_mutex_);
+  HF_TRY(metadata_->add(id, node));
+  return ChunkRef{id, static_cast<std::uint32_t>(node.size())};
+}
+
+Status WriteSession::pack_finished(FinishedPack pack) {
+  Lock lock(finished_mutex_);
+  for (IndexEntry& e : pack.entries) e.pack = static_cast<std::uint32_t>(finished_packs_.size());
+  finished_packs_.push_back(pack.pack);
+  finished_entries_.insert(finished_entries_.end(), pack.entries.begin(), pack.entries.end());
+  if (finished_entries_.size() < kRunEntries) return {};
+  return write_run();
+}
+
+Status WriteSession::write_run() {
+  if (finished_packs_.empty()) return {};
+  std::sort(finished_entries_.begin(), finished_entries_.end(), [](const IndexEntry& a, const IndexEntry& b) { return a.key < b.key; });
+  std::span<const IndexEntry> left(finished_entries_);
+  const std::string run = HF_TRY(write_index_run(vault_, finished_packs_, left.size(), [&left]() -> Result<std::optional<IndexEntry>> {
+    if (left.empty()) return std::optional<IndexEntry>();
+    const IndexEntry entry = left.front();
+    left = left.subspan(1);
+    return std::optional(entry);
+  }));
+  HF_TRY(index_->add_run(run));
+  for (const IndexEntry& e : finished_entries_) claimed_.erase(e.key);  // the index tells of them now
+  finished_packs_.clear();
+  finished_entries_.clear();
+  return {};
+}
+
+Status WriteSession::end_lease() { return vault_.store().remove({ObjectKind::lease, point_id_.hex()}); }
+
+Status WriteSession::commit(RecoveryPoint& point) {
+  point.id = point_id_;
+  point.vault = vault_.id();
+  Buffer object;
+  {
+    Lock lock(metadata_mutex_);
+    HF_TRY(metadata_->finish());  // the trees; so the point below can tell how much was stored
+    point.bytes_new = bytes_new;
+    point.bytes_stored = bytes_stored;
+    point.ended_ns = vault_.env().wall_ns();
+    object = vault_.seal(SealedKind::point, encode_point(point, vault_.keys().signing_seed()));
+    // Copies for the day when only packs are left. They come after every pack that the point needs is durable, so a
+    // point found in a pack is as complete as a committed one.
+    for (const auto& [name, bytes] : HF_TRY(vault_.replicas())) HF_TRY(metadata_->add_replica(name, bytes));
+    HF_TRY(metadata_->add_replica({ObjectKind::point, point_id_.hex()}, object));
+    HF_TRY(metadata_->finish());
+  }
+  {
+    Lock lock(finished_mutex_);
+    // Each chunk that was claimed lies in a finished pack: else a writer failed, or was not finished, and the point would
+    // name what is nowhere.
+    if (claimed_.size() != finished_entries_.size()) return Error(Code::internal, "a chunk was to be stored and was not; no recovery point was made");
+    HF_TRY(write_run());
+  }
+  HF_TRY(vault_.store().put({ObjectKind::point, point_id_.hex()}, object));
+  // Committed. A lease that can't be removed costs the next session a listing, nothing else.
+  static_cast<void>(end_lease());
+  return {};
+}
+
+Status WriteSession::suspend() {
+  {
+    Lock lock(metadata_mutex_);
+    HF_TRY(metadata_->finish());
+  }
+  {
+    Lock lock(finished_mutex_);
+    HF_TRY(write_run());
+  }
+  return end_lease();
+}
+
+}  // namespace hf

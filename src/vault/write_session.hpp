@@ -1,0 +1,127 @@
+#pragma once
+// One backup's way into the vault: every chunk is claimed once, stored once, and named by a point at the end.
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <unordered_set>
+
+#include "base/units.hpp"
+#include "vault/index.hpp"
+#include "vault/pack_writer.hpp"
+
+namespace hf {
+
+struct WriteOptions {
+  int compression_level = 3;
+  std::uint64_t pack_bytes = 0;  ///< 0: what suits the store
+};
+
+class WriteSession;
+
+/// One worker's end: gathers new chunks into segments of about 2 MiB and segments into packs. One thread at a time.
+/// Memory: one segment, its compressed form, and the directory of one pack.
+class ChunkWriter {
+ public:
+  static constexpr std::size_t kSegmentBytes = 2u << 20;  ///< zstd at level 3 looks back 2 MiB; 1 MiB costs 0.3 to 2.3 % in size
+  explicit ChunkWriter(WriteSession& session, PackClass pack_class);
+  ~ChunkWriter();
+  /// Stores the chunk unless the vault has it or another worker is storing it; gives true if it was new.
+  Result<bool> add(const ChunkId& id, ByteView chunk);
+  /// Seals what is gathered and finishes the pack.
+  Status finish();
+  /// A copy of a small object into the pack being written (or a new one).
+  Status add_replica(const ObjectName& name, ByteView object);
+
+ private:
+  Status seal_segment();
+  Status finish_pack();
+  Status ensure_pack();
+
+  WriteSession& session_;
+  const PackClass class_;
+  const std::size_t segment_bytes_;
+  Compressor compressor_;
+  std::vector<NewChunk> chunks_;
+  Buffer plain_;
+  std::unique_ptr<PackWriter> pack_;
+};
+
+/// The set of chunks that this session stores, until an index run tells of them. Any thread.
+class ClaimSet {
+ public:
+  /// True if the key was not in it.
+  bool insert(const ChunkKey& key);
+  void erase(const ChunkKey& key);
+  bool contains(const ChunkKey& key) const;
+  std::size_t size() const;
+
+ private:
+  static constexpr std::size_t kShards = 64;
+  struct Shard {  // open addressing, linear probing, at most 3/4 full
+    mutable Mutex mutex;
+    std::vector<ChunkKey> slots HF_GUARDED_BY(mutex);
+    std::size_t used HF_GUARDED_BY(mutex) = 0;
+  };
+  static std::size_t shard_of(const ChunkKey& key) { return key.high >> 58; }
+  std::array<Shard, kShards> shards_;
+};
+
+/// Crash story: packs become durable one by one; every half a million chunks an index run makes them known; the point
+/// comes last. A session that dies leaves a lease, whose sight makes the next session look for packs that no run lists,
+/// and make them durable before it builds on them. A lease goes when its session ends, or is found with its point there;
+/// of a session that died before its point the lease stays, and costs each later session a listing of the packs.
+class WriteSession {
+ public:
+  /// Announces the session (a lease), loads the index, takes over packs of sessions that died, and stops relying on
+  /// packs that are missing, of another size than they had, or that verify found damaged: their chunks are stored again.
+  static Result<std::unique_ptr<WriteSession>> begin(Vault& vault, const WriteOptions& options = {});
+  ~WriteSession();
+
+  Vault& vault() { return vault_; }
+  const Index& index() const { return *index_; }
+  const PointId& point_id() const { return point_id_; }
+
+  /// True if the caller must store the chunk now; false if it is stored or being stored. A caller that can't store what
+  /// it claimed must fail the session.
+  Result<bool> claim(const ChunkId& id);
+  std::unique_ptr<ChunkWriter> data_writer() { return std::make_unique<ChunkWriter>(*this, PackClass::data); }
+  /// Stores a chunk of metadata. Any thread.
+  Result<ChunkRef> add_metadata(ByteView node);
+
+  /// After all data writers have finished: metadata pack with copies of what packs alone need, index run, then the
+  /// point: the commit. Fills in id, vault and bytes_stored. Fails where a writer failed or was not finished.
+  Status commit(RecoveryPoint& point);
+  /// Ends without a point; makes what was stored known to the next session. After the data writers have finished.
+  Status suspend();
+
+  std::atomic<std::uint64_t> chunks_new{0}, bytes_new{0}, bytes_stored{0};
+
+ private:
+  friend class ChunkWriter;
+  WriteSession(Vault& vault, const WriteOptions& options) : vault_(vault), options_(options) {}
+  /// Compares the packs that the store lists with those that the index knows: distrusts what is missing or was found
+  /// damaged, and takes over what no run tells of.
+  Status take_stock();
+  Status pack_finished(FinishedPack pack);
+  Status write_run() HF_REQUIRES(finished_mutex_);
+  Status end_lease();
+
+  Vault& vault_;
+  WriteOptions options_;
+  PointId point_id_;
+  std::unique_ptr<Index> index_;
+  ClaimSet claimed_;
+
+  Mutex finished_mutex_;
+  std::vector<IndexedPack> finished_packs_ HF_GUARDED_BY(finished_mutex_);
+  std::vector<IndexEntry> finished_entries_ HF_GUARDED_BY(finished_mutex_);
+
+  Mutex metadata_mutex_;
+  std::unique_ptr<ChunkWriter> metadata_ HF_GUARDED_BY(metadata_mutex_);
+};
+
+/// What the directory of a durable pack tells, as finish() gave it when the pack was written.
+FinishedPack described_by(const PackId& id, PackClass pack_class, std::uint64_t stored_bytes, const PackDirectory& directory);
+
+}  // namespace hf
