@@ -1,0 +1,40 @@
+#pragma once
+// From files to a recovery point.
+
+#include <optional>
+
+#include "base/progress.hpp"
+#include "format/point.hpp"
+#include "source/fs/exclude.hpp"
+#include "vault/write_session.hpp"
+
+namespace hf {
+
+struct CaptureOptions {
+  std::vector<std::string> paths;  ///< absolute; what lies below another of them is taken once
+  ExcludeRules excludes;
+  bool exclude_caches = false;     ///< of directories with a CACHEDIR.TAG keep only the tag
+  bool one_file_system = false;    ///< of mount points keep only the empty directory
+  bool read_everything = false;    ///< a full: no change detection is trusted
+  std::vector<std::string> tags;
+  std::string host, user, program;
+  std::string vault_directory;     ///< where the vault lies, if on this machine's file system: it is left out
+  unsigned jobs = 1;
+  WriteOptions write;
+};
+
+struct CaptureResult {
+  RecoveryPoint point;  ///< committed
+  std::uint64_t files_read = 0, files_unchanged = 0;
+  bool vault_left_out = false;
+};
+
+/// Walks the paths in parallel, reads what changed since the newest point of the same source, and commits a point.
+/// Items that can't be read go to `problems` and into the point; the rest is saved. Cancelled where
+/// progress.stop_requested: what was stored so far is kept for the next run.
+Result<CaptureResult> capture(Vault& vault, const CaptureOptions& options, Progress& progress, ProblemSink& problems);
+
+/// One stream (`input`: an open handle) as a file called `name`.
+Result<CaptureResult> capture_stream(Vault& vault, int input, const std::string& name, const CaptureOptions& options, Progress& progress);
+
+}  // namespace hf

@@ -1,0 +1,24 @@
+#pragma once
+// What one worker of a restore keeps between tasks.
+
+#include "point/restore_engine.hpp"
+
+namespace hf {
+
+/// Memory: the frames of one unit, one segment and its compressed form.
+struct RestoreEngine::Worker {
+  explicit Worker(const Vault& vault) : opener(vault) {}
+  SegmentOpener opener;
+  Buffer frames;
+  OpenedSegment segment;
+  std::vector<ByteView> views;
+  std::vector<Digest> digests;
+  std::vector<std::uint32_t> order;
+  std::vector<bool> good;  // of the wants of the segment at hand
+  std::vector<Extent> extents;
+  std::vector<ByteRange> lost;
+  std::string shown_directory;
+  const Directory* shown = nullptr;
+};
+
+}  // namespace hf
