@@ -1,0 +1,83 @@
+#pragma once
+// What verify gathers while it works: the report in the making, and the facts that later steps need of earlier ones.
+
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "base/mutex.hpp"
+#include "verify/pack_check.hpp"
+#include "verify/verify.hpp"
+
+namespace hf {
+
+/// The chunks that the index knows, as the first 64 bits of their keys: two unlike chunks meet once in 10^19 / n tries.
+class KnownChunks {
+ public:
+  explicit KnownChunks(std::uint64_t count);
+  void insert(const ChunkKey& key);
+  bool contains(const ChunkKey& key) const;
+
+ private:
+  std::vector<std::uint64_t> slots_;  // 0: free
+  bool has_zero_ = false;
+};
+
+/// A range of a pack that is hit; `damage` is its position in the report's list, or kUnlisted.
+struct BadRange {
+  std::uint64_t offset = 0, end = 0;
+  std::size_t damage = 0;
+};
+
+struct Survey {
+  static constexpr std::size_t kUnlisted = SIZE_MAX;
+
+  Survey(const VerifyOptions& o, Progress& p, const DamageSink& f) : options(o), progress(p), found(f) {}
+
+  const VerifyOptions& options;
+  Progress& progress;
+  const DamageSink& found;
+
+  Mutex mutex;
+  VerifyReport report HF_GUARDED_BY(mutex);
+
+  std::map<PackId, std::uint64_t> present;                    ///< packs in the store and their sizes
+  std::map<PackId, IndexedPack> indexed;                      ///< packs that runs list
+  std::map<PackId, std::vector<EntrySum>> expected;           ///< by each run that lists the pack
+  std::unique_ptr<Index> index;
+  bool index_damaged = false;
+  std::unique_ptr<KnownChunks> known;                         ///< nullptr: too many, ask the index
+  std::map<PackId, std::vector<BadRange>> bad HF_GUARDED_BY(mutex);  ///< what can't be read; an end of UINT64_MAX: all
+  std::vector<PackId> to_compare HF_GUARDED_BY(mutex);        ///< sound, and yet not as the index has them
+  std::vector<PackId> proven HF_GUARDED_BY(mutex);
+  std::unordered_map<ChunkId, std::size_t> bad_chunks;        ///< by key (second half zero) → damage; after locate_bad_chunks()
+  std::vector<RecoveryPoint> points;
+
+  /// Adds to the report; gives the position in its list.
+  std::size_t add(Damage damage);
+  void note(std::string text);
+  bool stopped() const { return progress.stop_requested; }
+};
+
+/// An id with this key and nothing behind it: what Index::find() and maps by key need.
+ChunkId id_of(const ChunkKey& key);
+
+// The steps, in order; each in the file named behind it.
+Status check_objects(const Vault& vault, Survey& survey);           ///< objects.cpp: description, key slots, leases, proofs, points
+Status list_packs(ObjectStore& store, Survey& survey);              ///< packs.cpp
+Status check_index(const Vault& vault, Survey& survey);             ///< index_check.cpp: every run; fills expected and known
+Status check_presence(Survey& survey);                              ///< packs.cpp: indexed packs are there, of the right size
+Status check_packs(ObjectStore& store, const Vault* vault, const std::vector<PackId>& which, Survey& survey);  ///< packs.cpp
+Status compare_with_index(const Vault& vault, Survey& survey);      ///< index_check.cpp: to_compare, entry by entry
+Status locate_bad_chunks(Survey& survey);                           ///< index_check.cpp
+Status check_trees(const Vault& vault, Survey& survey);             ///< trees.cpp, and what damage costs
+Status store_proof(const Vault& vault, Survey& survey);             ///< proofs.cpp
+/// The packs of a sample: those proven longest ago, until their bytes are `percent` of all.
+Result<std::vector<PackId>> choose_sample(const Vault& vault, Survey& survey, double percent);  ///< proofs.cpp
+
+/// Does an object that is named by its content have this name?
+Result<bool> content_name_holds(ObjectStore& store, const ObjectName& name);
+/// Runs work(i) for i below `count` on `jobs` threads; with one job in this thread, in order.
+void in_parallel(unsigned jobs, std::size_t count, const std::function<void(unsigned worker, std::size_t i)>& work);
+
+}  // namespace hf
