@@ -1,0 +1,228 @@
+#include <fcntl.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/units.hpp"
+#include "cli/progress_view.hpp"
+#include "cli/vault_access.hpp"
+#include "cli/verbs.hpp"
+#include "point/capture.hpp"
+#include "version.hpp"
+
+namespace hf::cli {
+namespace {
+
+/// Tells of the first items that could not be read as they come; all are in the point.
+class ProblemTeller final : public ProblemSink {
+ public:
+  explicit ProblemTeller(Output& out) : out_(out) {}
+  void problem(const Error& error) override {
+    Lock lock(mutex_);
+    ++count_;
+    if (count_ <= kTold || out_.verbose()) out_.warn(printable(error.object) + ": " + error.message);
+    else if (count_ == kTold + 1) out_.warn("more items can't be read; the rest is counted (--verbose names them)");
+  }
+
+ private:
+  static constexpr std::uint64_t kTold = 20;
+  Output& out_;
+  Mutex mutex_;
+  std::uint64_t count_ HF_GUARDED_BY(mutex_) = 0;
+};
+
+Result<std::string> read_text_file(Env& env, const std::string& path) {
+  const Buffer raw = HF_TRY(env.read_file(path, 256u << 20));
+  return std::string(as_text(raw));
+}
+
+/// Paths from a file, one a line, or separated by NUL if there is one in it.
+Result<std::vector<std::string>> paths_from(Env& env, const std::string& file) {
+  const std::string text = HF_TRY(read_text_file(env, file));
+  const char end = text.find('\0') != std::string::npos ? '\0' : '\n';
+  std::vector<std::string> out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t stop = std::min(text.find(end, at), text.size());
+    if (stop > at) out.push_back(text.substr(at, stop - at));
+    at = stop + 1;
+  }
+  return out;
+}
+
+bool lies_in(const std::string& path, const std::string& directory) {
+  return path == directory || (path.starts_with(directory) && (directory == "/" || path[directory.size()] == '/'));
+}
+
+/// The absolute paths to back up; each once, none inside the vault.
+Result<std::vector<std::string>> source_paths(Invocation& in, const std::string& vault_path) {
+  std::vector<std::string> given = in.arguments("PATH");
+  for (const std::string& file : in.texts("files-from"))
+    for (std::string& path : HF_TRY(paths_from(in.env, file))) given.push_back(std::move(path));
+  if (given.empty()) return Error(Code::usage, "nothing to back up was named", "name files or directories: holdfast backup ~/Documents");
+  std::vector<std::string> out;
+  for (const std::string& path : given) {
+    if (auto s = in.env.stat(path, false); !s && s.error().code == Code::not_found)
+      return Error(Code::not_found, "there is no " + printable(path), "nothing was backed up; check the path").with_object(path);
+    else if (!s) return s.error();
+    const std::string absolute = HF_TRY(in.env.absolute_path(path));
+    if (lies_in(absolute, vault_path))
+      return Error(Code::usage, printable(path) + " lies inside the vault " + printable(vault_path), "a vault does not back up itself; to have it twice, copy the vault's directory to another disk");
+    if (std::find(out.begin(), out.end(), absolute) != out.end()) {
+      in.out.note(printable(path) + " was given twice; it is backed up once");
+      continue;
+    }
+    out.push_back(absolute);
+  }
+  return out;
+}
+
+/// Opens the vault, or where nobody named one and there is none yet, makes it and tells how to keep its key.
+Result<std::unique_ptr<Vault>> open_or_make_vault(Invocation& in, bool& made) {
+  made = false;
+  const bool ours_to_make = in.settings.vault_origin == Origin::preset && !in.env.stat(in.settings.vault, true);
+  if (!ours_to_make) return open_vault(in);
+  CreateOptions options;
+  options.may_generate = true;
+  options.sheet_file = default_sheet_file(in.env);
+  CreatedVault created = HF_TRY(create_vault(in, in.settings.vault, options));
+  made = true;
+  in.out.note("No vault yet: made one in " + printable(created.path) + ".");
+  if (!created.kept_file.empty())
+    in.out.note("  Passphrase: nobody could be asked, so one was generated and is kept in " + printable(created.kept_file));
+  if (!created.sheet_file.empty())
+    in.out.note("  Recovery sheet: " + printable(created.sheet_file) + "  (print it and keep it elsewhere: without it or the passphrase nobody can restore)");
+  else in.out.note(created.sheet.text());
+  return std::move(created.vault);
+}
+
+/// The vault is on the same file system as something that it protects.
+bool shares_a_disk(Env& env, const std::string& vault_path, const std::vector<std::string>& paths) {
+  const auto vault = env.stat(vault_path, true);
+  for (const std::string& path : paths)
+    if (const auto s = env.stat(path, true); vault && s && s->dev == vault->dev) return true;
+  return false;
+}
+
+std::string label_of(const std::vector<std::string>& paths) {
+  if (paths.size() > 1) return std::to_string(paths.size()) + " paths";
+  const std::string name = paths[0].substr(paths[0].rfind('/') + 1);
+  return name.empty() ? "/" : name;
+}
+
+std::string counted(std::uint64_t n, std::string_view noun) { return human_count(n) + " " + std::string(noun) + (n == 1 ? "" : "s"); }
+
+Json json_of_backup(const CaptureResult& done, const CaptureOptions& options, double seconds, bool made) {
+  const RecoveryPoint& p = done.point;
+  Json unreadable = Json::array();
+  for (const Unreadable& u : p.unreadable) {
+    Json item = {{"reason", u.reason}};
+    put_name(item, "path", u.path);
+    unreadable.push_back(std::move(item));
+  }
+  Json out = {{"point", p.id.hex()},
+              {"kind", name_of(p.kind)},
+              {"parent", p.parent ? Json(p.parent->hex()) : Json(nullptr)},
+              {"files", p.files},
+              {"bytes", p.bytes},
+              {"files_read", done.files_read},
+              {"files_unchanged", done.files_unchanged},
+              {"bytes_read", p.bytes_read},
+              {"bytes_new", p.bytes_new},
+              {"bytes_stored", p.bytes_stored},
+              {"unreadable", p.unreadable_count},
+              {"unreadable_items", std::move(unreadable)},
+              {"inconsistent", p.inconsistent_count},
+              {"complete", p.complete()},
+              {"seconds", seconds},
+              {"vault_made", made}};
+  Json paths = Json::array();
+  for (const std::string& path : options.paths) paths.push_back(printable(path));
+  out["paths"] = std::move(paths);
+  return out;
+}
+
+Result<int> run(Invocation& in) {
+  CaptureOptions options;
+  const std::string vault_directory = HF_TRY(vault_path(in, in.settings.vault));
+  const bool from_stdin = in.flag("stdin");
+  if (from_stdin && !in.arguments("PATH").empty()) return Error(Code::usage, "--stdin and paths can't be backed up in one point", "make two backups");
+  if (!from_stdin) options.paths = HF_TRY(source_paths(in, vault_directory));
+  for (const std::string& pattern : in.texts("exclude")) HF_TRY(options.excludes.add(pattern).context([&] { return "--exclude " + printable(pattern); }));
+  for (const std::string& file : in.texts("exclude-file")) HF_TRY(options.excludes.add_lines(HF_TRY(read_text_file(in.env, file))).context([&] { return printable(file); }));
+  options.exclude_caches = in.flag("exclude-caches");
+  options.one_file_system = in.flag("one-file-system");
+  options.read_everything = in.text("kind") == "full";
+  options.tags = in.texts("tag");
+  options.host = in.given("host") ? in.text("host") : in.env.host_name();
+  options.user = in.env.user_name(in.env.user_id()).value_or(std::to_string(in.env.user_id()));
+  options.program = std::string("holdfast ") + kVersion;
+  options.vault_directory = vault_directory;
+  options.jobs = in.settings.jobs;
+  options.write.compression_level = static_cast<int>(in.count("compression-level").value_or(3));
+
+  bool made = false;
+  const auto vault = HF_TRY(open_or_make_vault(in, made));
+  ProblemTeller problems(in.out);
+  const std::string label = from_stdin ? in.text("stdin-name") : label_of(options.paths);
+  ProgressView view(in.out, in.env, in.progress, label);
+  auto captured = from_stdin ? capture_stream(*vault, 0, in.text("stdin-name"), options, in.progress) : capture(*vault, options, in.progress, problems);
+  const double seconds = view.seconds();
+  view.stop();
+  if (!captured) {
+    if (captured.error().code == Code::cancelled)
+      return std::move(captured.error()).with_hint("nothing is lost: run the same command again, and what is stored already is not stored twice");
+    return captured.error();
+  }
+  const CaptureResult& done = *captured;
+  const RecoveryPoint& p = done.point;
+  in.out.json(json_of_backup(done, options, seconds, made));
+  in.out.line(done_line(label, p.files, p.bytes, seconds, in.out.utf8()));
+  in.out.line("  read " + human_bytes(p.bytes_read) + " · new " + human_bytes(p.bytes_new) + " · stored " + human_bytes(p.bytes_stored) + " (sealed)" +
+              (done.files_unchanged > 0 ? " · " + counted(done.files_unchanged, "file") + " unchanged" : ""));
+  if (from_stdin && p.bytes == 0) in.out.warn("standard input was empty: did the program before the '|' fail?");
+  if (done.vault_left_out) in.out.note("  the vault itself lies in what was backed up; it was left out");
+  if (p.unreadable_count > 0)
+    in.out.line("  " + counted(p.unreadable_count, "item") + " unreadable: holdfast points show " + p.id.brief() + " --unreadable");
+  if (p.inconsistent_count > 0) in.out.line("  " + counted(p.inconsistent_count, "file") + " changed each time it was read");
+  in.out.line("Recovery point " + p.id.brief() + " · " + std::string(name_of(p.kind)) + " · every stored byte confirmed on disk.");
+  if (!from_stdin && shares_a_disk(in.env, vault_directory, options.paths))
+    in.out.note("! At risk: this vault lies on the same disk as the source, and would be lost with it.\n"
+                "  Add another place: holdfast init --vault /media/usb/vault && holdfast backup --vault /media/usb/vault " +
+                printable(options.paths[0]));
+  return p.complete() ? 0 : 3;
+}
+
+}  // namespace
+
+const Verb& backup_verb() {
+  static const Verb verb = {
+      .name = "backup",
+      .section = "Everyday",
+      .summary = "back up files and directories into a new recovery point",
+      .description = {"Walks the paths, reads what changed since the newest point of the same paths and host, and stores what the vault does not "
+                      "have yet. The recovery point stands alone: any one can be restored without the others.",
+                      "Where no vault was named and none exists, one is made in the user's data directory, with a recovery sheet.",
+                      "What can't be read is reported and recorded in the point, the rest is saved, and the exit status is 3. A file that changes "
+                      "while it is read is read again, up to three times. Ctrl-C and power cuts lose nothing that was stored: run it again.",
+                      "With --json the answer is an object: point, kind, parent, files, bytes, files_read, files_unchanged, bytes_read, bytes_new, "
+                      "bytes_stored, unreadable (a count), unreadable_items, inconsistent, complete, seconds, vault_made, paths."},
+      .examples = {{"holdfast backup ~/Documents", "Back up a directory; the first time this makes a vault too."},
+                   {"holdfast backup --vault /media/usb/vault /home /etc --exclude '*.o' --exclude-caches", "Several paths into a vault on another disk."},
+                   {"pg_dumpall | holdfast backup --stdin --stdin-name all.sql", "Back up what a program writes."}},
+      .arguments = {{.name = "PATH", .help = "file or directory to back up", .required = false, .repeat = true}},
+      .options = {{.name = "exclude", .value = "PATTERN", .help = "leave out what matches: '*.o', '/home/x/tmp', 'src/**/build/', '!keep'", .repeat = true, .config = true},
+                  {.name = "exclude-file", .value = "FILE", .help = "read exclude patterns from FILE, one a line", .repeat = true, .config = true},
+                  {.name = "exclude-caches", .help = "of directories with a CACHEDIR.TAG keep only the tag", .config = true},
+                  {.name = "one-file-system", .letter = 'x', .help = "do not enter other file systems", .config = true},
+                  {.name = "files-from", .value = "FILE", .help = "read the paths to back up from FILE, one a line or separated by NUL", .repeat = true},
+                  {.name = "stdin", .help = "back up standard input as one file"},
+                  {.name = "stdin-name", .value = "NAME", .help = "the name of that file", .preset = "stdin"},
+                  {.name = "tag", .value = "TAG", .help = "mark the point with a word", .repeat = true},
+                  {.name = "host", .value = "NAME", .help = "record this host name instead of the machine's", .config = true},
+                  {.name = "kind", .value = "KIND", .help = "full: read every byte and trust no change detection; auto: read what changed", .preset = "auto", .choices = {"auto", "full"}},
+                  {.name = "compression-level", .value = "N", .kind = Kind::count, .help = "zstd level, 1 (quick) to 19 (small)", .preset = "3", .config = true}},
+      .run = run,
+  };
+  return verb;
+}
+
+}  // namespace hf::cli

@@ -1,0 +1,61 @@
+#include <nlohmann/json.hpp>
+
+#include "base/units.hpp"
+#include "cli/progress_view.hpp"
+#include "cli/vault_access.hpp"
+#include "cli/verbs.hpp"
+#include "vault/rebuild.hpp"
+
+namespace hf::cli {
+namespace {
+
+std::string plural(std::uint64_t n, std::string_view one, std::string_view many) { return human_count(n) + " " + std::string(n == 1 ? one : many); }
+
+Result<int> run(Invocation& in) {
+  RebuildReport report;
+  {
+    const auto store = HF_TRY(open_store_for_rebuild(in));
+    report = HF_TRY(restore_description(*store));
+  }
+  if (report.config_restored) in.out.note("The vault's description was missing; a copy from a pack took its place.");
+  if (report.slots_restored > 0) in.out.note(plural(report.slots_restored, "key slot was", "key slots were") + " brought back from copies in packs.");
+  const auto vault = HF_TRY(open_vault_in(in, open_store_for_rebuild));
+  {
+    ProgressView view(in.out, in.env, in.progress, "rebuild");
+    HF_TRY(rebuild(*vault, report, in.progress));
+  }
+  Json problems = Json::array();
+  for (const std::string& p : report.problems) problems.push_back(printable(p));
+  in.out.json({{"packs", report.packs}, {"packs_torn", report.packs_torn}, {"packs_lost", report.packs_lost}, {"chunks", report.chunks}, {"points_restored", report.points_restored},
+               {"slots_restored", report.slots_restored}, {"description_restored", report.config_restored}, {"problems", std::move(problems)}});
+  for (const std::string& p : report.problems) in.out.warn(printable(p));
+  in.out.line("Made the index anew: " + plural(report.chunks, "chunk", "chunks") + " in " + plural(report.packs, "pack", "packs") + ".");
+  if (report.points_restored > 0) in.out.line("Brought back " + plural(report.points_restored, "recovery point", "recovery points") + ".");
+  if (report.packs_torn > 0) in.out.line(plural(report.packs_torn, "pack was", "packs were") + " damaged and read segment by segment.");
+  if (report.packs_lost > 0)
+    in.out.error(Error(Code::corrupt, plural(report.packs_lost, "pack does", "packs do") + " not open at all", "bring them back from another copy of the vault, and rebuild again"));
+  in.out.note("Now see whether every recovery point is whole: holdfast verify");
+  return report.packs_lost > 0 || report.packs_torn > 0 ? exit_status(Code::corrupt) : 0;
+}
+
+}  // namespace
+
+const Verb& rebuild_verb() {
+  static const Verb verb = {
+      .name = "rebuild",
+      .section = "Keep",
+      .summary = "bring back index, recovery points, keys and description from the packs",
+      .description =
+          {"Packs describe themselves: from them alone the whole vault comes back. Reads the directory of every pack and writes the index anew; "
+           "puts back recovery points, key slots and the vault's description where they are missing. What is there and whole is kept. It can be "
+           "broken off and run again.",
+           "A key slot or a recovery point that was removed on purpose comes back only if no key slot is left, or its copy lies in a pack.",
+           "JSON: {\"packs\", \"packs_torn\", \"packs_lost\", \"chunks\", \"points_restored\", \"slots_restored\", \"description_restored\", \"problems\"}. "
+           "Exit status 5 where a pack is damaged."},
+      .examples = {{"holdfast rebuild", "After `verify` said that the index is damaged."}, {"holdfast rebuild --vault /media/usb/found", "A folder of which only packs/ is left."}},
+      .run = run,
+  };
+  return verb;
+}
+
+}  // namespace hf::cli

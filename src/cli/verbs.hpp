@@ -1,0 +1,40 @@
+#pragma once
+// The one table of verbs, and the options that every verb takes.
+
+#include <vector>
+
+#include "cli/verb.hpp"
+
+namespace hf::cli {
+
+/// In the order in which help shows them.
+const std::vector<const Verb*>& all_verbs();
+/// Usable before and after the verb.
+const std::vector<Option>& global_options();
+
+/// The verb of this name or alias, or nullptr.
+const Verb* find_verb(const std::vector<const Verb*>& verbs, std::string_view name);
+/// "'pionts' is not a holdfast command", with the one that was probably meant.
+Error no_such_verb(const std::vector<const Verb*>& verbs, const std::string& name);
+
+const Verb& init_verb();
+const Verb& backup_verb();
+const Verb& restore_verb();
+const Verb& dump_verb();
+const Verb& points_verb();
+const Verb& ls_verb();
+const Verb& find_verb_of_names();
+const Verb& diff_verb();
+const Verb& stats_verb();
+const Verb& verify_verb();
+const Verb& rebuild_verb();
+const Verb& key_add_verb();
+const Verb& key_list_verb();
+const Verb& key_remove_verb();
+const Verb& key_test_verb();
+const Verb& version_verb();
+const Verb& help_verb();
+const Verb& completion_verb();
+const Verb& man_verb();
+
+}  // namespace hf::cli
