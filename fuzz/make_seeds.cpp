@@ -1,0 +1,134 @@
+// Writes the seeds of the kept corpus: make_seeds fuzz/corpus. The same files on every run.
+#include <filesystem>
+#include <fstream>
+
+#include "codec/compress.hpp"
+#include "format/examples.hpp"
+#include "format/wire.hpp"
+#include "fuzz/check.hpp"
+
+namespace {
+using namespace hf;
+using namespace hf::examples;
+std::filesystem::path corpus;
+
+void write(const std::string& target, const std::string& name, ByteView content) {
+  std::filesystem::create_directories(corpus / target);
+  std::ofstream(corpus / target / name, std::ios::binary).write(reinterpret_cast<const char*>(content.data()), static_cast<std::streamsize>(content.size()));
+}
+Buffer chosen(std::uint8_t which, ByteView content) {
+  Buffer b{which};
+  append(b, content);
+  return b;
+}
+Buffer body_of(const RecoveryPoint& p) {
+  const Buffer object = encode_point(p, kSeed);
+  wire::Reader r(object);
+  const ByteView body = r.bytes();
+  return {body.begin(), body.end()};
+}
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  corpus = argv[1];
+  PackTrailer trailer;
+  trailer.directory_offset = 1 << 25;
+  trailer.directory_stored_bytes = 4711;
+  Buffer head;
+  segment_head().encode(head);
+  write("pack", "seed-header", chosen(0, pack_header().encode()));
+  write("pack", "seed-trailer", chosen(1, trailer.encode()));
+  write("pack", "seed-directory", chosen(2, pack_directory().encode()));
+  write("pack", "seed-directory-empty", chosen(2, PackDirectory().encode()));
+  write("pack", "seed-segment", chosen(3, head));
+  SegmentHead stored;
+  stored.plain_bytes = 5;
+  stored.chunk_bytes = {2, 3};
+  head.clear();
+  stored.encode(head);
+  append(head, as_bytes("hello"));
+  write("pack", "seed-segment-stored", chosen(3, head));
+
+  IndexTrailer index_trailer;
+  index_trailer.table_offset = 123456;
+  index_trailer.table_stored_bytes = 789;
+  Buffer entry_bytes(IndexEntry::kBytes);
+  encode_index_entry({{1, 2}, 3, 4, 5, 6}, entry_bytes);
+  write("index", "seed-table", chosen(0, index_table().encode()));
+  write("index", "seed-table-empty", chosen(0, IndexTable().encode()));
+  write("index", "seed-trailer", chosen(1, index_trailer.encode()));
+  write("index", "seed-entry", chosen(2, entry_bytes));
+
+  write("tree", "seed-leaf", encode_leaf(leaf()));
+  for (const Entry& e : leaf()) write("tree", "seed-type-" + std::to_string(static_cast<int>(e.stat.type)) + "-" + std::to_string(e.name.size()), encode_leaf({e}));
+  write("tree", "seed-leaf-empty", encode_leaf({}));
+  write("tree", "seed-inner", encode_inner(ranges()));
+  write("tree", "seed-refs", encode_ref_list(refs()));
+
+  RecoveryPoint plain;
+  plain.root = entry(FileType::directory, "root");
+  write("point", "seed-full", body_of(point()));
+  write("point", "seed-plain", body_of(plain));
+  write("proof", "seed", encode_proof(proof()));
+
+  for (SlotKind kind : {SlotKind::passphrase, SlotKind::key_file, SlotKind::recovery_key})
+    write("key_slot", "seed-" + std::string(name_of(kind)), chosen(0, key_slot(kind).encode()));
+  write("key_slot", "seed-label", chosen(1, encode_label(slot_label())));
+  Buffer keys;
+  wire::Writer w(keys);
+  w.varint(2);
+  for (const RootKey& k : root_keys()) {
+    w.u32(k.epoch);
+    w.raw(k.key);
+  }
+  write("key_slot", "seed-root-keys", chosen(2, keys));
+
+  write("vault_config", "seed", chosen(0, vault_config().encode()));
+  write("vault_config", "seed-params", chosen(1, encode_params({})));
+
+  write("sealed", "seed", seal_object(frame(), kVault, kKey, as_bytes("holdfast")));
+  write("sealed", "seed-empty", seal_object(frame(SealedKind::replica, 7), kVault, kKey, {}));
+
+  const std::string text = "never a byte too many, never a byte too few; never a byte too many, never a byte too few; ";
+  Buffer packed = {static_cast<std::uint8_t>(text.size()), 0, 0};
+  Compressor(3).compress(as_bytes(text), packed);
+  write("decompress", "seed", packed);
+  Buffer bomb = {0xFF, 0xFF, 3};
+  Compressor(3).compress(Buffer(1 << 20), bomb);
+  write("decompress", "seed-bomb", bomb);
+  const Buffer zeros(0x3FFFF);
+  Buffer fits = {0xFF, 0xFF, 3};
+  Compressor(3).compress(zeros, fits);
+  write("decompress", "seed-zeros", fits);
+
+  const auto text_seed = [](const std::string& target, const std::string& name, std::string_view content) { write(target, name, as_bytes(content)); };
+  text_seed("units", "seed-time", "2026-05-02T14:02:31.123456789Z");
+  text_seed("units", "seed-day", "2026-05-02 14:02");
+  text_seed("units", "seed-bytes", "1.5GiB");
+  text_seed("units", "seed-hex", "00ff10");
+  text_seed("config", "seed",
+            "# settings\nvault = \"/srv/backup/vault\"\npassphrase-command = 'pass show holdfast'\n[backup]\nexclude = [\"*.tmp\", \"a\\tb\\u00e9\",\n  'node_modules', # more\n]\n"
+            "exclude-caches = true\ncompression-level = 3\n");
+  text_seed("recovery_key", "seed", "7QK2-M9D0-XH4T-1V8N-ZA\n0B6E-RR3W-58JC-GPYS-4K\n");
+  text_seed("exclude", "seed", std::string_view("*.o\n# comment\n/home/x/tmp\nsrc/**/build/\n!keep.o\n[a-z]?\n\0home/x/keep.o", 67));
+  Buffer replica;
+  wire::Writer r(replica);
+  r.u8(4);
+  r.text("0102030405060708090a0b0c0d0e0f10");
+  r.bytes(as_bytes("an object"));
+  write("replica", "seed-point", replica);
+  replica.clear();
+  r.u8(0);
+  r.text("holdfast-vault");
+  r.bytes(vault_config().encode());
+  write("replica", "seed-config", replica);
+  Buffer torn(PackHeader::kBytes);
+  for (int i = 0; i < 3; ++i) {
+    append(torn, Buffer{0xF5, 4});
+    torn.resize(torn.size() + 20, 7);
+    if (i == 1) append(torn, as_bytes("HF\x9E\x01 torn"));
+  }
+  write("torn_pack", "seed", torn);
+  return 0;
+}
