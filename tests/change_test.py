@@ -1,0 +1,362 @@
+"""What changed is read, what did not is not; and what changes while it is read is told."""
+
+import os
+import threading
+import time
+import unittest
+
+import holdfast
+import trees
+from holdfast import DONE, UNREADABLE, Case, slow
+from trees import NS
+
+
+def settle():
+    """Until what was written now is no longer racily clean: longer than the clock's granularity."""
+    time.sleep(0.06)
+
+
+class ChangeDetection(Case):
+    def setUp(self):
+        super().setUp()
+        self.source = self.folder("source")
+        self.init()
+
+    def test_unchanged_second_run_reads_and_stores_nothing(self):
+        trees.make_random(self.source, 3)
+        trees.make_links(self.folder("source", "links"))
+        trees.make_sparse_files(self.folder("source", "sparse"))
+        settle()
+        # Times from the future can't be told from a change; the tree's random ones go up to then.
+        for at, folders, names in os.walk(os.fsencode(self.source), topdown=False):
+            for name in folders + names:
+                if os.lstat(os.path.join(at, name)).st_mtime_ns > time.time_ns():
+                    trees.set_time(os.path.join(at, name), NS)
+        settle()
+        self.backup(self.source)
+        packs = self.vault_files("packs")
+        again = self.backup(self.source)
+        self.assertEqual((again["bytes_read"], again["bytes_new"], again["files_read"]), (0, 0, 0))
+        self.assertEqual(again["kind"], "incremental")
+        # One pack at most, of copies of the vault's description and of the point: no node of a tree.
+        more = sorted(set(self.vault_files("packs")) - set(packs))
+        self.assertLess(holdfast.stored_bytes(more), 8192, more)
+        self.assertSameTree(self.source, self.restore())
+
+    def test_ten_unchanged_runs_grow_the_vault_by_little(self):
+        trees.make_many(self.source, 500)
+        settle()
+        self.backup(self.source)
+        before = holdfast.stored_bytes(self.vault_files())
+        for _ in range(10):
+            self.backup(self.source)
+        self.assertLess(holdfast.stored_bytes(self.vault_files()) - before, 10 * 12_000)
+
+    def test_full_reads_everything_and_stores_nothing_new(self):
+        self.write("source/file", trees.noise(1, 500_000))
+        settle()
+        self.backup(self.source)
+        again = self.backup(self.source, "--kind", "full")
+        self.assertEqual((again["bytes_read"], again["bytes_new"], again["kind"]), (500_000, 0, "full"))
+
+    def test_one_changed_file_among_many_is_the_only_one_read(self):
+        for i in range(200):
+            self.write(f"source/{i % 7}/file-{i}", trees.noise(i, 1000))
+        settle()
+        self.backup(self.source)
+        self.write("source/3/file-3", "changed")
+        answer = self.backup(self.source)
+        self.assertEqual((answer["files_read"], answer["bytes_read"]), (1, 7))
+
+    def test_rewritten_with_the_same_size_right_after_a_backup(self):
+        """Git calls it racily clean: written again within one tick of the clock, so that no time tells."""
+        for round in range(12):
+            path = self.write("source/file", b"old %2d" % round)
+            self.backup(self.source)
+            self.write("source/file", b"new %2d" % round)
+            answer = self.backup(self.source)
+            self.assertEqual(open(os.path.join(self.restore(answer["point"]), "file"), "rb").read(), b"new %2d" % round)
+            self.assertTrue(os.path.exists(path))
+
+    def test_rewritten_with_the_same_size_and_time_while_the_first_backup_ends(self):
+        """The same within one tick, with the modification time put back."""
+        for round in range(8):
+            path = self.write("source/file", b"old %2d" % round, times=1_600_000_000 * NS)
+            self.backup(self.source)
+            self.write("source/file", b"new %2d" % round, times=1_600_000_000 * NS)
+            point = self.backup(self.source)["point"]
+            self.assertEqual(open(os.path.join(self.restore(point), "file"), "rb").read(), b"new %2d" % round, path)
+
+    def test_written_in_the_same_tick_as_the_backup_reads_it_is_read_again_by_the_next(self):
+        self.write("source/file", "x" * 1000)
+        self.backup(self.source)  # at once: the file's time is within the granularity of this run
+        again = self.backup(self.source)
+        if again["bytes_read"] == 0:  # the machine was slow: then the time must lie clearly before the first run
+            point = self.points()[0]
+            self.assertTrue(point)
+        third = self.backup(self.source)
+        settle()
+        self.assertEqual(self.backup(self.source)["bytes_read"], 0, third)
+
+    def test_size_and_mtime_kept_by_a_trick_but_ctime_tells(self):
+        self.write("source/file", "old content", times=1_500_000_000 * NS)
+        settle()
+        self.backup(self.source)
+        settle()
+        self.write("source/file", "new content", times=1_500_000_000 * NS)
+        answer = self.backup(self.source)
+        self.assertEqual(answer["bytes_read"], 11)
+        self.assertEqual(open(self.restore() + "/file").read(), "new content")
+
+    def test_another_file_moved_over_with_the_same_size_and_time(self):
+        self.write("source/file", "old content", times=1_500_000_000 * NS)
+        self.write("other", "new content", times=1_500_000_000 * NS)
+        settle()
+        self.backup(self.source)
+        os.rename(self.path("other"), self.source + "/file")
+        self.backup(self.source)
+        self.assertEqual(open(self.restore() + "/file").read(), "new content")
+
+    def test_changed_metadata_alone(self):
+        path = self.write("source/file", "content")
+        settle()
+        self.backup(self.source)
+        os.chmod(path, 0o4711)
+        try:
+            os.setxattr(path, "user.new", b"attribute")
+        except OSError:
+            pass
+        self.backup(self.source)
+        self.assertSameTree(self.source, self.restore())
+
+    def test_changed_metadata_of_folders_symlinks_and_specials(self):
+        trees.make_links(self.folder("source", "links"))
+        trees.make_specials(self.folder("source", "specials"))
+        settle()
+        self.backup(self.source)
+        trees.set_time(self.source + "/links/dangling", 5 * NS + 5)
+        os.chmod(self.source + "/specials/fifo", 0o604)
+        os.chmod(self.source + "/links/below", 0o711)
+        trees.set_time(self.source + "/links/below", 7 * NS + 7)
+        os.unlink(self.source + "/links/absolute")
+        os.symlink("elsewhere", self.source + "/links/absolute")
+        self.backup(self.source)
+        self.assertSameTree(self.source, self.restore())
+
+    def test_hard_links_come_and_go(self):
+        self.write("source/a", "one file")
+        os.link(self.source + "/a", self.source + "/b")
+        settle()
+        self.backup(self.source)
+        os.link(self.source + "/a", self.source + "/c")
+        os.unlink(self.source + "/b")
+        self.write("source/b", "its own now")
+        self.backup(self.source)
+        self.assertSameTree(self.source, self.restore())
+        os.unlink(self.source + "/a")
+        settle()
+        self.backup(self.source)
+        self.assertSameTree(self.source, self.restore())
+
+    def test_renamed_directory_stores_no_content_anew(self):
+        trees.make_random(self.folder("source", "before"), 6)
+        self.write("source/before/large", trees.noise(1, 9_000_000))
+        self.backup(self.source)
+        os.rename(self.source + "/before", self.source + "/after")
+        answer = self.backup(self.source)
+        self.assertLess(answer["bytes_stored"], 100_000)
+        self.assertSameTree(self.source, self.restore())
+
+    def test_copied_tree_stores_no_content_anew(self):
+        content = trees.noise(1, 3_000_000)
+        self.write("source/one/file", content)
+        settle()
+        self.backup(self.source)
+        self.write("source/two/copy", content)
+        answer = self.backup(self.source)
+        self.assertEqual(answer["bytes_read"], len(content))
+        self.assertLess(answer["bytes_stored"], 20_000)
+
+    def test_bytes_put_before_a_large_file_store_little(self):
+        """Cuts depend on content, not on where it lies."""
+        content = trees.noise(1, 12_000_000)
+        path = self.write("source/file", content)
+        self.backup(self.source)
+        trees.put(path, b"twenty bytes in front" + content)
+        answer = self.backup(self.source)
+        self.assertLess(answer["bytes_stored"], 1_000_000)
+        self.assertSameTree(self.source, self.restore())
+
+    def test_file_becomes_folder_and_folder_becomes_file(self):
+        self.write("source/one", "file")
+        self.write("source/two/inside", "folder")
+        settle()
+        self.backup(self.source)
+        os.unlink(self.source + "/one")
+        self.write("source/one/inside", "folder now")
+        os.unlink(self.source + "/two/inside")
+        os.rmdir(self.source + "/two")
+        self.write("source/two", "file now")
+        self.backup(self.source)
+        self.assertSameTree(self.source, self.restore())
+
+    def test_another_path_or_host_does_not_mislead(self):
+        """A point of other paths is no parent: its files are others."""
+        self.write("source/file", "one")
+        self.write("other/file", "two")
+        settle()
+        self.backup(self.source)
+        self.backup(self.path("other"))
+        again = self.backup(self.source)
+        self.assertEqual(again["bytes_read"], 0)
+        self.assertEqual(self.backup(self.source, "--host", "elsewhere")["bytes_read"], 3)
+        self.assertEqual(open(self.restore() + "/file").read(), "one")
+
+    def test_clock_that_goes_back_loses_no_change(self):
+        """Times from the future are never trusted."""
+        path = self.write("source/file", "old", times=time.time_ns() + 3600 * NS)
+        settle()
+        self.backup(self.source)
+        self.write("source/file", "new", times=os.stat(path).st_mtime_ns)
+        self.backup(self.source)
+        self.assertEqual(open(self.restore() + "/file").read(), "new")
+
+
+class WhileItIsRead(Case):
+    """Files that change, vanish or can't be read during the run."""
+
+    def setUp(self):
+        super().setUp()
+        self.source = self.folder("source")
+        self.init()
+
+    def test_file_that_changes_while_it_is_read_is_recorded_as_inconsistent(self):
+        self.write("source/calm", "calm")
+        path = self.write("source/busy", trees.noise(1, 30_000_000))
+        stop = threading.Event()
+
+        def write_on():
+            with open(path, "r+b", buffering=0) as f:
+                n = 0
+                while not stop.is_set():
+                    f.seek((n * 4096) % 29_000_000)
+                    f.write(b"%020d" % n)
+                    n += 1
+        writer = threading.Thread(target=write_on)
+        writer.start()
+        try:
+            ran = self.run_it("backup", self.source, "--json", expect=UNREADABLE)
+        finally:
+            stop.set()
+            writer.join()
+        self.assertEqual(ran.json["inconsistent"], 1, str(ran))
+        self.assertFalse(ran.json["complete"])
+        self.assertIn("busy", ran.messages)
+        point = self.ask("points", "show", ran.json["point"])
+        self.assertEqual((point["inconsistent"], point["complete"]), (1, False))
+        to = self.restore(ran.json["point"])
+        self.assertEqual(open(to + "/calm").read(), "calm")
+        self.assertTrue(os.path.exists(to + "/busy"))
+        # The next run, when nothing writes any more, reads it whole and is complete.
+        again = self.backup(self.source)
+        self.assertEqual((again["inconsistent"], again["complete"]), (0, True))
+        self.assertSameTree(self.source, self.restore())
+
+    def test_small_file_that_grows_again_and_again(self):
+        path = self.write("source/log", b"x" * 3_000_000)
+        stop = threading.Event()
+
+        def append():
+            with open(path, "ab", buffering=0) as f:
+                while not stop.is_set():
+                    f.write(b"y" * 100)
+        writer = threading.Thread(target=append)
+        writer.start()
+        try:
+            answer = self.backup(self.source, expect=(DONE, UNREADABLE))
+        finally:
+            stop.set()
+            writer.join()
+        restored = open(os.path.join(self.restore(answer["point"]), "log"), "rb").read()
+        self.assertEqual(restored[:3_000_000], b"x" * 3_000_000)
+        self.assertEqual(restored[3_000_000:].strip(b"y"), b"")
+
+    def test_files_that_vanish_are_reported_and_the_rest_is_saved(self):
+        for i in range(4000):
+            self.write(f"source/kept-{i % 40}/file-{i}", b"%d" % i)
+            self.write(f"source/gone-{i % 40}/file-{i}", b"%d" % i)
+        stop = threading.Event()
+
+        def remove():
+            # Files go, and come back, and go: some of it falls between listing and opening.
+            while not stop.is_set():
+                for i in range(4000):
+                    path = os.path.join(self.source, f"gone-{i % 40}/file-{i}")
+                    if stop.is_set():
+                        return
+                    if os.path.exists(path):
+                        os.unlink(path)
+                    else:
+                        with open(path, "wb") as f:
+                            f.write(b"%d" % i)
+        remover = threading.Thread(target=remove)
+        remover.start()
+        try:
+            ran = self.run_it("backup", self.source, "--json", expect=(DONE, UNREADABLE))
+        finally:
+            stop.set()
+            remover.join()
+        self.assertEqual(ran.status == UNREADABLE, not ran.json["complete"])
+        self.assertEqual(len(ran.json["unreadable_items"]), min(ran.json["unreadable"], 1000), "each is listed")
+        for item in ran.json["unreadable_items"]:
+            self.assertIn("gone-", item["path"])
+            self.assertRegex(item["reason"], "vanished|No such file")
+        to = self.restore(ran.json["point"])
+        kept = sum(len(names) for at, _, names in os.walk(to) if "kept-" in at)
+        self.assertEqual(kept, 4000)
+        self.verify()
+
+    def test_unreadable_files_and_folders_are_listed_and_the_rest_is_saved(self):
+        self.as_ordinary_user()
+        self.source = self.folder("readable")
+        self.init()
+        for name in ("good", "secret", "locked/inside", "below/good", "below/secret"):
+            self.write("readable/" + name, name)
+        for at, folders, names in os.walk(self.source):
+            for name in folders + names:
+                os.chmod(os.path.join(at, name), 0o755)
+                if self.user is not None:
+                    os.chown(os.path.join(at, name), self.user, self.user)
+        for name in ("secret", "locked", "below/secret"):
+            os.chmod(os.path.join(self.source, name), 0)
+        self.addCleanup(os.chmod, os.path.join(self.source, "locked"), 0o700)
+        ran = self.run_it("backup", self.source, "--json", expect=UNREADABLE)
+        items = {os.path.relpath(i["path"], self.source): i["reason"] for i in ran.json["unreadable_items"]}
+        self.assertEqual(sorted(items), ["below/secret", "locked", "secret"])
+        self.assertEqual(ran.json["unreadable"], 3)
+        for name, reason in items.items():
+            self.assertIn("Permission denied", reason, name)
+            self.assertIn(name, ran.messages)
+        point = self.ask("points", "show", ran.json["point"])
+        self.assertFalse(point["complete"])
+        self.assertEqual(len(point["unreadable_items"]), 3)
+        shown = self.run_it("points", "show", ran.json["point"], "--unreadable")
+        for name in items:
+            self.assertIn(name, shown.text)
+        to = os.path.join(self.folder("place"), "to")
+        self.restore(ran.json["point"], to)
+        self.assertEqual(open(to + "/good").read(), "good")
+        self.assertEqual(open(to + "/below/good").read(), "below/good")
+        # Readable again: the next run takes them, though nothing else changed.
+        for name in ("secret", "locked", "below/secret"):
+            os.chmod(os.path.join(self.source, name), 0o755)
+        self.assertTrue(self.backup(self.source)["complete"])
+
+    def test_a_fifo_does_not_stop_a_backup(self):
+        os.mkfifo(self.source + "/fifo")
+        self.write("source/file", "x")
+        self.assertLess(self.run_it("backup", self.source).seconds, 60)
+
+
+if __name__ == "__main__":
+    holdfast.main()

@@ -1,0 +1,125 @@
+"""Golden vaults open for ever: the program and the independent reader bring back exactly what went in.
+
+vault-v1 was made once by make.sh; vault-v1.expected.json says what must come back from its two points. The program is
+$HOLDFAST, as CTest gives it, else build/release/holdfast. Run with /usr/bin/python3, which has the reader's libraries.
+As root everything is compared; another user can make neither devices nor owners.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PROGRAM = os.path.abspath(os.environ.get("HOLDFAST") or ROOT / "build/release/holdfast")
+READER = ROOT / "tests/reader/holdfast_reader.py"
+IS_ROOT = os.geteuid() == 0
+sys.path.insert(0, str(HERE))
+import make_tree  # noqa: E402
+
+DEVICES = (2, 6)
+
+
+def expected(number):
+    facts = json.loads((HERE / "vault-v1.expected.json").read_text())[number - 1]
+    alike = facts.pop("many/0000 ... many/2499")
+    for i in range(2500):
+        facts[(b"many/%04d" % i).hex()] = alike
+    return facts
+
+
+def comparable(facts, flags):
+    """Without what this user or this file system cannot make."""
+    out = {}
+    for key, fact in facts.items():
+        fact = dict(fact)
+        if not IS_ROOT:
+            if fact["type"] in DEVICES:
+                continue
+            del fact["uid"], fact["gid"]
+            fact["xattrs"] = {k: v for k, v in fact["xattrs"].items() if k.startswith("user.")}
+            fact["mode"] &= 0o1777  # set-id bits of another owner's group may be refused
+        if not flags:
+            fact.pop("flags", None)
+        out[key] = fact
+    return out
+
+
+class Golden(unittest.TestCase):
+    maxDiff = 4000
+
+    def setUp(self):
+        self.top = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-golden-"))
+        self.addCleanup(shutil.rmtree, self.top, ignore_errors=True)
+        self.vault = self.top / "vault"
+        shutil.copytree(HERE / "vault-v1", self.vault)
+        for name in ("passphrase", "recovery-sheet"):
+            shutil.copy(HERE / f"vault-v1.{name}", self.top / name)
+            (self.top / name).chmod(0o600)
+        (self.top / "home").mkdir()
+
+    def holdfast(self, *arguments, secret=("--passphrase-file", "passphrase")):
+        env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.top / "home"), "TZ": "UTC"}
+        done = subprocess.run([PROGRAM, arguments[0], "--vault", str(self.vault), secret[0], str(self.top / secret[1]), *map(str, arguments[1:])],
+                              env=env, cwd=self.top, stdin=subprocess.DEVNULL, capture_output=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        return done.stdout.decode()
+
+    def read(self, *arguments):
+        done = subprocess.run([sys.executable, str(READER), str(self.vault), "--passphrase-file", str(self.top / "passphrase"), *map(str, arguments)],
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=300)
+        self.assertIn(done.returncode, (0,) if IS_ROOT else (0, 3), done.stderr.decode())
+        return done.stdout.decode()
+
+    def same(self, directory, number, flags):
+        wanted, found = comparable(expected(number), flags), comparable(make_tree.facts(directory), flags)
+        self.assertEqual(sorted(wanted), sorted(found))
+        for key in wanted:
+            self.assertEqual(wanted[key], found[key], key if "/" in key else bytes.fromhex(key))
+
+    def test_the_reader_restores_both_points(self):
+        ids = [line.split("\t")[0] for line in self.read("points").splitlines()]
+        self.assertEqual(len(ids), 2)
+        for number, point in enumerate(ids, 1):
+            self.read("restore", point, self.top / f"out {number}")
+            self.same(self.top / f"out {number}", number, flags=False)
+        self.assertEqual(self.read("check"), "")
+
+    def test_it_holds_every_shape_of_node(self):
+        """Several leaves below an inner node, a list of chunks, holes: what the tests above would not notice to be gone."""
+        sys.path.insert(0, str(READER.parent))
+        import holdfast_reader as reader
+        vault = reader.Vault(str(self.vault), "passphrase", (self.top / "passphrase").read_bytes().splitlines()[0])
+        self.addCleanup(vault.close)
+        entries = {e.name: e for e in vault.list(vault.points()[0].root)}
+        self.assertEqual(vault.chunk(entries[b"many"].node)[0], 2)
+        self.assertEqual(entries[b"zeros"].level, 1)
+        self.assertEqual(len(entries[b"sparse"].holes), 2)
+        self.assertEqual({e.type for e in entries.values()}, {1, 2, 3, 4, 5, 6, 7})
+
+    def test_the_program_lists_and_verifies_it(self):
+        points = json.loads(self.holdfast("points", "--json"))
+        self.assertEqual([p["complete"] for p in points], [True, True])
+        names = self.holdfast("ls", "latest")
+        self.assertIn("hard link", names)
+        self.holdfast("verify", "--full")
+
+    def test_the_program_restores_both_points(self):
+        points = sorted(json.loads(self.holdfast("points", "--json")), key=lambda p: p["time"])
+        for number, point in enumerate(points, 1):
+            self.holdfast("restore", point["id"], "--to", self.top / f"out {number}")
+            self.same(self.top / f"out {number}", number, flags=IS_ROOT)
+
+    def test_the_recovery_sheet_opens_it(self):
+        done = subprocess.run([sys.executable, str(READER), str(self.vault), "--recovery-key", str(self.top / "recovery-sheet"), "points"], capture_output=True)
+        self.assertEqual(len(done.stdout.splitlines()), 2, done.stderr.decode())
+        self.assertEqual(len(json.loads(self.holdfast("points", "--json", secret=("--key-file", "recovery-sheet")))), 2)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,68 @@
+#pragma once
+// One simulated machine with a source in /source and a vault in /vault, and the test's own memory of what every backup
+// should hold.
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <set>
+
+#include "point/capture.hpp"
+#include "point/restore.hpp"
+#include "store/local/local_store.hpp"
+#include "tree.hpp"
+#include "vault/rebuild.hpp"
+#include "verify/verify.hpp"
+
+namespace hf::simulation {
+
+inline constexpr const char* kSource = "/source";
+inline constexpr const char* kVault = "/vault";
+inline constexpr const char* kTarget = "/target";
+
+struct Problems final : ProblemSink {
+  std::vector<std::string> paths;
+  void problem(const Error& error) override { paths.push_back(error.object); }
+};
+
+class World {
+ public:
+  explicit World(std::uint64_t seed) : env(seed), random(seed ^ 0x5EED) {}
+
+  SimEnv env;
+  Random random;
+  WriteOptions write{.compression_level = 1, .pack_bytes = 64 * 1024};
+  Problems problems;  ///< of the last backup
+  std::set<std::string> acknowledged;  ///< points of backups that reported success
+
+  // Each of these is a program of its own: it opens the vault, works and ends.
+  Status init();
+  Result<CaptureResult> backup();  ///< remembers what the source held
+  Status rebuild();
+  Status add_key();
+  Status restore();     ///< the newest point into kTarget
+  Status verify();      ///< everything, with a proof; an error where there is damage
+  Result<std::unique_ptr<Vault>> open();
+
+  void change(unsigned changes);
+  /// init, and backups of a growing tree.
+  void begin(unsigned backups = 1);
+
+  /// Every acknowledged point is there; every point that is there holds what its backup saw, or names what it could not
+  /// read; no run of the index names an absent pack. Clears faults first.
+  testing::AssertionResult holds();
+  /// As holds(), then: a backup succeeds, is complete, and all holds after a power loss that keeps nothing unsynced.
+  testing::AssertionResult goes_on();
+  /// Like holds(), and restores the newest point for true: what is in kTarget is what its backup saw.
+  testing::AssertionResult restores();
+  /// What happened, for the report of a failure.
+  std::string story();
+
+ private:
+  void look();
+  std::shared_ptr<const Tree> now_;  // the source, as the next backup will find it
+  std::map<std::string, std::shared_ptr<const Tree>> seen_;  // by the tag of the attempt
+  std::uint64_t attempts_ = 0;
+};
+
+}  // namespace hf::simulation
