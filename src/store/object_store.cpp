@@ -11,6 +11,11 @@ std::string_view folder_of(ObjectKind kind) {
     case ObjectKind::point: return "points";
     case ObjectKind::lease: return "leases";
     case ObjectKind::proof: return "proofs";
+    case ObjectKind::tombstone: return "forgotten";
+    case ObjectKind::epoch: return "epochs";
+    case ObjectKind::hold: return "holds";
+    case ObjectKind::marks: return "marks";
+    case ObjectKind::parity: return "parity";
   }
   return "";
 }

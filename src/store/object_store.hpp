@@ -12,9 +12,23 @@
 
 namespace hf {
 
-enum class ObjectKind : std::uint8_t { config, key, pack, index, point, lease, proof };
-constexpr ObjectKind kObjectKinds[] = {ObjectKind::config, ObjectKind::key,   ObjectKind::pack, ObjectKind::index,
-                                       ObjectKind::point,  ObjectKind::lease, ObjectKind::proof};
+/// Codes are stored (in replicas): never reused.
+enum class ObjectKind : std::uint8_t {
+  config = 0,
+  key = 1,
+  pack = 2,
+  index = 3,
+  point = 4,
+  lease = 5,
+  proof = 6,
+  tombstone = 7,  ///< a point that was forgotten
+  epoch = 8,      ///< packs that a prune retires
+  hold = 9,       ///< a reason that forbids deletion
+  marks = 10,     ///< the chunks that a point needs: a cache for prune
+  parity = 11,    ///< of the pack of the same name
+};
+constexpr ObjectKind kObjectKinds[] = {ObjectKind::config, ObjectKind::key,       ObjectKind::pack,  ObjectKind::index, ObjectKind::point, ObjectKind::lease,
+                                       ObjectKind::proof,  ObjectKind::tombstone, ObjectKind::epoch, ObjectKind::hold,  ObjectKind::marks, ObjectKind::parity};
 /// "packs", "points", …: the folder or prefix of a kind; empty for the config, which stands alone.
 std::string_view folder_of(ObjectKind kind);
 

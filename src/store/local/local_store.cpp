@@ -17,7 +17,8 @@ namespace {
 // nobody's any more. Between making a file and locking it a sweep may take it: then another one is made.
 //
 // A folder of packs that is there may have been made by a program that died before the folder was durable, and a pack in
-// it would go with it. So the first pack that goes into a folder makes the folder itself durable too.
+// it would go with it. So the first pack that goes into a folder makes the folder itself durable too. The same holds for
+// the folders of kinds that a vault of an earlier program has no folder of.
 
 bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
@@ -48,6 +49,7 @@ class LocalStore final : public ObjectStore {
   Env& env_;
   const std::string root_;
   std::array<std::atomic<bool>, 256> folder_durable_{};  // of packs, by their first byte
+  std::array<std::atomic<bool>, std::size(kObjectKinds)> kind_durable_{};  // of other kinds
 };
 
 class LocalUpload final : public Upload {
@@ -68,7 +70,7 @@ class LocalUpload final : public Upload {
     HF_TRY(store_.env_.sync(file_.get()).context(doing));
     const std::string directory = store_.directory_of(name), target = directory + "/" + name.name;
     int status = rename_to(target);
-    if (status == -ENOENT && name.kind == ObjectKind::pack) {  // the first pack of its folder
+    if (status == -ENOENT) {  // the first object of its folder
       // If the vault itself went away (unmounted, renamed), no half of one is made in its place.
       HF_TRY(store_.env_.stat(store_.root_ + "/packs", true).context(doing));
       HF_TRY(store_.env_.make_directories(directory).context(doing));
@@ -161,10 +163,11 @@ Status LocalStore::sweep() {
 
 Status LocalStore::settle_name(const ObjectName& name) {
   HF_TRY(env_.sync_directory(directory_of(name)));
-  if (name.kind != ObjectKind::pack) return {};
-  std::atomic<bool>& durable = folder_durable_[HF_TRY(from_hex(name.name.substr(0, 2))).at(0)];
+  if (name.kind == ObjectKind::config) return {};
+  const bool pack = name.kind == ObjectKind::pack;
+  std::atomic<bool>& durable = pack ? folder_durable_[HF_TRY(from_hex(name.name.substr(0, 2))).at(0)] : kind_durable_[static_cast<std::size_t>(name.kind)];
   if (durable) return {};
-  HF_TRY(env_.sync_directory(root_ + "/" + std::string(folder_of(ObjectKind::pack))));
+  HF_TRY(env_.sync_directory(pack ? root_ + "/" + std::string(folder_of(ObjectKind::pack)) : root_));
   durable = true;
   return {};
 }
