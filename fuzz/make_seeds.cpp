@@ -71,6 +71,12 @@ int main(int argc, char** argv) {
   write("point", "seed-full", body_of(point()));
   write("point", "seed-plain", body_of(plain));
   write("proof", "seed", encode_proof(proof()));
+  write("deletion", "seed-lease", chosen(0, encode_lease(lease())));
+  write("deletion", "seed-tombstone", chosen(1, encode_tombstone(tombstone())));
+  write("deletion", "seed-verdict", chosen(2, encode_verdict(Verdict::reaped)));
+  write("deletion", "seed-fence", chosen(3, encode_fence(fence())));
+  write("deletion", "seed-epoch", chosen(4, encode_epoch(epoch())));
+  write("deletion", "seed-hold", chosen(5, encode_hold(hold())));
 
   for (SlotKind kind : {SlotKind::passphrase, SlotKind::key_file, SlotKind::recovery_key})
     write("key_slot", "seed-" + std::string(name_of(kind)), chosen(0, key_slot(kind).encode()));

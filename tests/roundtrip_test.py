@@ -94,10 +94,8 @@ class RoundTrip(Case):
             self.skipTest(f"no such file here: {problem}")
         if os.stat(path).st_blocks * 512 > G:
             self.skipTest("this file system has no holes")
-        begin = time.monotonic()
         answer = self.there_and_back(source)
         self.assertLess(answer["bytes_read"], 1 << 20, "holes were read")
-        self.assertLess(time.monotonic() - begin, 120)
 
     @slow
     def test_file_of_five_gigabytes_of_data(self):

@@ -3,6 +3,7 @@
 
 #include <random>
 
+#include "format/deletion.hpp"
 #include "format/index_run.hpp"
 #include "format/key_slot.hpp"
 #include "format/point.hpp"
@@ -185,6 +186,17 @@ inline RecoveryPoint point() {
   return p;
 }
 inline Proof proof() { return {1'700'000'000'000'000'000, {id<PackId>(1), id<PackId>(2)}, {id<PackId>(3)}}; }
+
+inline Lease lease() { return {id<PointId>(1), "web-01", 1'700'000'000'000'000'000, 7, "0123 4567 pid:[1] 890 123456"}; }
+inline Tombstone tombstone() { return {id<PointId>(1), 1'700'000'000'000'000'000, 604'800, "8th of 7 daily"}; }
+inline Fence fence() { return {id<PointId>(1), 1'700'000'000'000'000'000, "web-02"}; }
+inline EpochRecord epoch() {
+  EpochRecord e{7, 1'700'000'000'000'000'000, {}, {id<PackId>(8)}};
+  e.retired.push_back({5, {id<PackId>(1), id<PackId>(2)}, {id<PointId>(4), id<PointId>(5)}});
+  e.retired.push_back({7, {id<PackId>(3)}, {}});
+  return e;
+}
+inline Hold hold() { return {{id<PointId>(1), id<PointId>(2)}, 1'700'000'000'000'000'000, 1'800'000'000'000'000'000, "audit", "anna"}; }
 
 inline KeySlot key_slot(SlotKind kind = SlotKind::passphrase) {
   KeySlot s;

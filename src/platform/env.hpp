@@ -125,6 +125,10 @@ class Env {
   virtual void random(MutableBytes out) = 0;  ///< fit for keys
   virtual unsigned cpu_count() = 0;
   virtual std::string host_name() = 0;
+  /// Names this program among all that ever ran on this machine: the boot, the process and when it began.
+  virtual std::string process_identity() = 0;
+  /// True only where that program surely runs no more: it was of this machine (another host's can't be told), and ended.
+  virtual bool process_is_gone(const std::string& identity) = 0;
   virtual std::uint32_t user_id() = 0;  ///< effective
   virtual std::optional<std::string> user_name(std::uint32_t uid) = 0;
   virtual std::optional<std::string> group_name(std::uint32_t gid) = 0;

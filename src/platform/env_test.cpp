@@ -666,6 +666,10 @@ TEST_P(EnvContract, clocks_and_randomness) {
   EXPECT_NE(a, b);
   EXPECT_GE(env.cpu_count(), 1u);
   EXPECT_FALSE(env.host_name().empty());
+  const std::string me = env.process_identity();
+  EXPECT_FALSE(me.empty());
+  EXPECT_FALSE(env.process_is_gone(me));
+  for (const char* other : {"", " ", "another machine and boot 1 1", "a b c d e", "a b c -1 7"}) EXPECT_FALSE(env.process_is_gone(other)) << other;
   EXPECT_EQ(env.user_name(0), "root");
   EXPECT_EQ(env.user_name(4'000'000'000u), std::nullopt);
   EXPECT_EQ(env.group_name(4'000'000'000u), std::nullopt);

@@ -28,6 +28,8 @@
 #include <thread>
 #include <unordered_map>
 
+#include <fmt/format.h>
+
 #include "base/assert.hpp"
 #include "base/mutex.hpp"
 #include "platform/env.hpp"
@@ -307,10 +309,60 @@ class RealEnv final : public Env {
     if (::sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return static_cast<unsigned>(CPU_COUNT(&set));
     return std::max(1u, std::thread::hardware_concurrency());  // more than 1024 processors do not fit into cpu_set_t
   }
+  std::string word_in(const char* path) {
+    const auto raw = read_file(path, 256);
+    if (!raw) return "";
+    const std::string_view text = as_text(*raw);
+    return std::string(text.substr(0, text.find_first_of(" \n")));
+  }
+  std::string machine_id() {
+    const std::string id = word_in("/etc/machine-id");
+    return id.empty() ? host_name() : id;
+  }
+  std::string boot_id() { return word_in("/proc/sys/kernel/random/boot_id"); }
+  std::string process_table() { return read_link(kCwd, "/proc/self/ns/pid").value_or(""); }
+  /// Field 22 of /proc/PID/stat (proc(5)): clock ticks after boot; empty where it can't be told.
+  std::string process_began(pid_t pid) {
+    const auto raw = read_file("/proc/" + std::to_string(pid) + "/stat", 4096);
+    if (!raw) return "";
+    std::string_view text = as_text(*raw);
+    const std::size_t name_end = text.rfind(')');  // the name may hold spaces and brackets
+    if (name_end == std::string_view::npos) return "";
+    text.remove_prefix(name_end + 1);
+    for (int field = 3; field <= 22; ++field) {
+      text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+      if (field == 22) return std::string(text.substr(0, text.find(' ')));
+      text.remove_prefix(std::min(text.find(' '), text.size()));
+    }
+    return "";
+  }
+
   std::string host_name() override {
     char name[HOST_NAME_MAX + 1] = {};
     if (::gethostname(name, sizeof name - 1) < 0 || name[0] == '\0') return "localhost";
     return name;
+  }
+  std::string process_identity() override {
+    const std::string began = process_began(::getpid());
+    return began.empty() ? std::string() : fmt::format("{} {} {} {} {}", machine_id(), boot_id(), process_table(), ::getpid(), began);
+  }
+  bool process_is_gone(const std::string& identity) override {
+    std::vector<std::string> parts;
+    for (std::size_t at = 0; at <= identity.size();) {
+      const std::size_t end = std::min(identity.find(' ', at), identity.size());
+      parts.push_back(identity.substr(at, end - at));
+      at = end + 1;
+    }
+    if (parts.size() != 5 || parts[0].empty() || parts[0] != machine_id() || parts[1].empty() || boot_id().empty()) return false;
+    if (parts[1] != boot_id()) return true;  // nobody outlives the boot
+    if (parts[2].empty() || parts[2] != process_table()) return false;  // another container counts its processes itself
+    const std::string& number = parts[3];
+    if (number.empty() || number.size() > 9 || !std::all_of(number.begin(), number.end(), [](char c) { return c >= '0' && c <= '9'; })) return false;
+    const auto pid = static_cast<pid_t>(std::stol(number));
+    if (pid == 0) return false;
+    if (::kill(pid, 0) < 0 && errno == ESRCH) return true;
+    const std::string began = process_began(pid);
+    return !began.empty() && began != parts[4];  // another program has its number now
   }
   std::uint32_t user_id() override { return ::geteuid(); }
 

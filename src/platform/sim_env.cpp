@@ -68,6 +68,7 @@ SimEnv::~SimEnv() = default;
 void SimEnv::crash(Survive how) {
   Lock lock(mutex_);
   machine_->crash(how);
+  ++machine_->boots;
 }
 void SimEnv::crash_at(std::uint64_t n, Only only) {
   Lock lock(mutex_);
@@ -665,6 +666,14 @@ unsigned SimEnv::cpu_count() {
 std::string SimEnv::host_name() {
   Lock lock(mutex_);
   return machine_->host;
+}
+std::string SimEnv::process_identity() {
+  Lock lock(mutex_);
+  return machine_->host + " boot " + std::to_string(machine_->boots);
+}
+bool SimEnv::process_is_gone(const std::string& identity) {
+  Lock lock(mutex_);
+  return identity.starts_with(machine_->host + " boot ") && identity != machine_->host + " boot " + std::to_string(machine_->boots);
 }
 std::uint32_t SimEnv::user_id() {
   Lock lock(mutex_);

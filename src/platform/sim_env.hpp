@@ -121,6 +121,8 @@ class SimEnv : public Env {
   void random(MutableBytes out) override;
   unsigned cpu_count() override;
   std::string host_name() override;
+  std::string process_identity() override;
+  bool process_is_gone(const std::string& identity) override;
   std::uint32_t user_id() override;
   std::optional<std::string> user_name(std::uint32_t uid) override;
   std::optional<std::string> group_name(std::uint32_t gid) override;

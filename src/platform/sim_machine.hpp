@@ -117,6 +117,7 @@ class Machine {
   std::uint32_t uid = 0, gid = 0;
   unsigned cpus = 1;
   std::string host = "simulated";
+  std::uint64_t boots = 1;
   std::map<std::string, std::string> variables;
   std::function<Result<CommandResult>(const std::string&)> command;
 

@@ -413,9 +413,7 @@ Result<CaptureResult> end_capture(WriteSession& session, capturing::Engine& engi
   return result;
 }
 
-}  // namespace
-
-Result<CaptureResult> capture(Vault& vault, const CaptureOptions& options, Progress& progress, ProblemSink& problems) {
+Result<CaptureResult> capture_once(Vault& vault, const CaptureOptions& options, Progress& progress, ProblemSink& problems) {
   HF_ASSERT(!options.paths.empty());
   Env& env = vault.env();
   RecoveryPoint point;
@@ -446,14 +444,26 @@ Result<CaptureResult> capture(Vault& vault, const CaptureOptions& options, Progr
     }
   }
 
-  const auto parent = HF_TRY(newest_of(vault, options.host, point.paths));
-  begin_point(point, options, parent, env.wall_ns());
-  if (parent) progress.bytes_total = parent->bytes, progress.items_total = parent->files;
+  // The start counts before the parent is chosen and the tree is looked at; the parent after the session has begun, since
+  // then a prune leaves what it needs.
+  const std::int64_t started_ns = env.wall_ns();
   const auto session = HF_TRY(WriteSession::begin(vault, options.write));
+  const auto parent = HF_TRY(newest_of(vault, options.host, point.paths));
+  begin_point(point, options, parent, started_ns);
+  if (parent) progress.bytes_total = parent->bytes, progress.items_total = parent->files;
   capturing::Engine engine(*session, options, parent, progress, problems);
   auto root = engine.run(point.base_path, tree);
   const std::uint64_t files = root ? root->below_files : 0, bytes = root ? root->below_bytes : 0;
   return end_capture(*session, engine, std::move(point), std::move(root), files, bytes);
+}
+
+}  // namespace
+
+Result<CaptureResult> capture(Vault& vault, const CaptureOptions& options, Progress& progress, ProblemSink& problems) {
+  auto done = capture_once(vault, options, progress, problems);
+  // A prune took this machine for dead (it slept for days): what it saw is old by now, and what it stored is found.
+  if (!done && done.error().code == Code::conflict) return capture_once(vault, options, progress, problems);
+  return done;
 }
 
 Result<CaptureResult> capture_stream(Vault& vault, int input, const std::string& name, const CaptureOptions& options, Progress& progress) {

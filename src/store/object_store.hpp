@@ -80,9 +80,10 @@ class ObjectStore {
   virtual Result<std::unique_ptr<ObjectReader>> open(const ObjectName& name) = 0;  ///< NotFound where absent
   /// Each object of a kind once, in any order, on this thread; the name is valid during the call.
   virtual Status list(ObjectKind kind, const std::function<void(std::string_view name, std::uint64_t bytes)>& visit) = 0;
-  virtual Status remove(const ObjectName& name) = 0;  ///< already absent is success
+  virtual Status remove(const ObjectName& name) = 0;  ///< already absent is success; durable after settle()
   /// Makes durable what list() or open() show: an object that another writer is committing is seen before it is durable,
-  /// and may never be if that writer dies. Whoever builds on another's unfinished work calls this first.
+  /// and may never be if that writer dies. Whoever builds on another's unfinished work calls this first. The same for what
+  /// they do not show any more: removals in the folders of these names become durable too.
   virtual Status settle(std::span<const ObjectName> names) {
     static_cast<void>(names);
     return {};

@@ -293,61 +293,101 @@ Status Index::merge_if_many() {
   // The smallest ones: a chunk is rewritten once each time its run grows twelvefold.
   const std::vector<std::shared_ptr<IndexRun>> small(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::max(kMergeAtOnce, all.size() - kRunsMax + kMergeAtOnce / 2)));
 
-  struct Cursor {
-    const IndexRun* run;
-    std::vector<std::uint32_t> pack_of;  // position in the merged table
-    std::vector<IndexEntry> page;
-    std::size_t at = 0;
-    std::uint64_t next_page = 0;
-    Result<bool> advance() {
-      if (++at < page.size()) return true;
-      if (next_page == run->table().entry_pages()) return false;
-      page = HF_TRY(run->page_entries(next_page++));
-      at = 0;
-      return true;
+  return join(small, retired_);
+}
+
+Status Index::drop_packs(const std::unordered_set<PackId>& packs) {
+  auto concerned = runs();
+  std::erase_if(concerned, [&](const auto& run) {
+    const auto& listed = run->table().packs;
+    return std::none_of(listed.begin(), listed.end(), [&](const IndexedPack& p) { return packs.contains(p.id); });
+  });
+  if (concerned.empty()) return {};
+  return join(std::move(concerned), packs);
+}
+
+Status Index::join(std::vector<std::shared_ptr<IndexRun>> runs, const std::unordered_set<PackId>& without) {
+  auto entries = HF_TRY(MergedEntries::over(std::move(runs)));
+  const std::vector<RunId> supersedes = HF_TRY(entries.run_ids());
+  std::vector<IndexedPack> kept;
+  constexpr std::uint32_t kLeftOut = UINT32_MAX;
+  std::vector<std::uint32_t> place;  // in `kept`, by position in entries.packs()
+  for (const IndexedPack& p : entries.packs()) {
+    place.push_back(without.contains(p.id) ? kLeftOut : static_cast<std::uint32_t>(kept.size()));
+    if (place.back() != kLeftOut) kept.push_back(p);
+  }
+  std::optional<IndexEntry> ahead;
+  const auto fetch = [&]() -> Result<std::optional<IndexEntry>> {
+    for (;;) {
+      auto e = HF_TRY(entries.next());
+      if (!e) return e;
+      e->pack = place[e->pack];
+      if (e->pack != kLeftOut) return e;
     }
   };
-  std::vector<IndexedPack> packs;
+  ahead = HF_TRY(fetch());
+  const EntrySource next = [&]() -> Result<std::optional<IndexEntry>> {
+    std::optional<IndexEntry> e = std::exchange(ahead, std::nullopt);
+    if (!e) return e;
+    // Stored twice, by two writers or again after damage: one place is enough, if it is the good one.
+    for (ahead = HF_TRY(fetch()); ahead && ahead->key == e->key; ahead = HF_TRY(fetch()))
+      if (distrusted_.contains(kept[e->pack].id)) e = ahead;
+    return e;
+  };
+  const ObjectName joined{ObjectKind::index, HF_TRY(write_index_run(vault_, kept, entries.total(), next, supersedes))};
+  for (const RunId& id : supersedes) HF_TRY(vault_.store().remove({ObjectKind::index, id.hex()}));
+  // For good: a run that a power loss brings back after the joined one was joined in its turn would tell of packs that
+  // were removed since.
+  HF_TRY(vault_.store().settle({&joined, 1}));
+  return reload();
+}
+
+// --- MergedEntries ---
+
+Result<MergedEntries> MergedEntries::over(std::vector<std::shared_ptr<IndexRun>> runs) {
+  MergedEntries m;
   std::unordered_map<PackId, std::uint32_t> pack_at;
-  std::vector<Cursor> cursors;
-  std::vector<RunId> supersedes;
-  std::uint64_t total = 0;
-  for (const auto& run : small) {
-    Cursor c{run.get(), {}, {}, 0, 0};
+  for (auto& run : runs) {
+    Cursor c;
     for (const IndexedPack& p : run->table().packs) {
-      const auto [at, is_new] = pack_at.try_emplace(p.id, static_cast<std::uint32_t>(packs.size()));
-      if (is_new) packs.push_back(p);
+      const auto [at, is_new] = pack_at.try_emplace(p.id, static_cast<std::uint32_t>(m.packs_.size()));
+      if (is_new) m.packs_.push_back(p);
       c.pack_of.push_back(at->second);
     }
-    supersedes.push_back(HF_TRY(RunId::parse(run->name())));
-    total += run->table().entry_count;
-    cursors.push_back(std::move(c));
+    m.total_ += run->table().entry_count;
+    c.run = std::move(run);
+    m.cursors_.push_back(std::move(c));
   }
-  const auto later = [&](std::size_t a, std::size_t b) { return cursors[a].page[cursors[a].at].key > cursors[b].page[cursors[b].at].key; };
-  std::priority_queue<std::size_t, std::vector<std::size_t>, decltype(later)> heap(later);
-  for (std::size_t i = 0; i < cursors.size(); ++i)
-    if (HF_TRY(cursors[i].advance())) heap.push(i);
-  const EntrySource next = [&]() -> Result<std::optional<IndexEntry>> {
-    const auto pop = [&]() -> Result<IndexEntry> {
-      const std::size_t i = heap.top();
-      heap.pop();
-      IndexEntry e = cursors[i].page[cursors[i].at];
-      e.pack = cursors[i].pack_of[e.pack];
-      if (HF_TRY(cursors[i].advance())) heap.push(i);
-      return e;
-    };
-    if (heap.empty()) return std::optional<IndexEntry>();
-    IndexEntry e = HF_TRY(pop());
-    // Stored twice, by two writers or again after damage: one place is enough, if it is the good one.
-    while (!heap.empty() && cursors[heap.top()].page[cursors[heap.top()].at].key == e.key) {
-      const IndexEntry other = HF_TRY(pop());
-      if (distrusted_.contains(packs[e.pack].id)) e = other;
-    }
-    return std::optional(e);
-  };
-  HF_TRY(write_index_run(vault_, packs, total, next, supersedes));
-  for (const RunId& id : supersedes) HF_TRY(vault_.store().remove({ObjectKind::index, id.hex()}));
-  return reload();
+  for (std::size_t i = 0; i < m.cursors_.size(); ++i)
+    if (HF_TRY(m.advance(m.cursors_[i]))) m.heap_.push_back(i);
+  std::make_heap(m.heap_.begin(), m.heap_.end(), [&](std::size_t a, std::size_t b) { return m.later(a, b); });
+  return m;
+}
+
+Result<bool> MergedEntries::advance(Cursor& c) {
+  if (++c.at < c.page.size()) return true;
+  if (c.next_page == c.run->table().entry_pages()) return false;
+  c.page = HF_TRY(c.run->page_entries(c.next_page++));
+  c.at = 0;
+  return true;
+}
+
+Result<std::optional<IndexEntry>> MergedEntries::next() {
+  if (heap_.empty()) return std::optional<IndexEntry>();
+  const auto order = [this](std::size_t a, std::size_t b) { return later(a, b); };
+  std::pop_heap(heap_.begin(), heap_.end(), order);
+  Cursor& c = cursors_[heap_.back()];
+  IndexEntry e = c.page[c.at];
+  e.pack = c.pack_of[e.pack];
+  if (HF_TRY(advance(c))) std::push_heap(heap_.begin(), heap_.end(), order);
+  else heap_.pop_back();
+  return std::optional(e);
+}
+
+Result<std::vector<RunId>> MergedEntries::run_ids() const {
+  std::vector<RunId> out;
+  for (const Cursor& c : cursors_) out.push_back(HF_TRY(RunId::parse(c.run->name())));
+  return out;
 }
 
 Result<std::string> write_index_run(const Vault& vault, const std::vector<IndexedPack>& packs, std::uint64_t entries_max, const EntrySource& next,

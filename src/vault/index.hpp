@@ -63,6 +63,34 @@ class IndexRun {
   mutable std::vector<std::atomic<const Buffer*>> filter_pages_;
 };
 
+/// The entries of several runs in order of keys, those with one key after each other; memory: one page a run. One thread.
+class MergedEntries {
+ public:
+  static Result<MergedEntries> over(std::vector<std::shared_ptr<IndexRun>> runs);
+  /// Every pack that some of the runs lists, once; IndexEntry::pack of next() points into it.
+  const std::vector<IndexedPack>& packs() const { return packs_; }
+  std::uint64_t total() const { return total_; }
+  Result<std::optional<IndexEntry>> next();
+  /// The names of the runs.
+  Result<std::vector<RunId>> run_ids() const;
+
+ private:
+  struct Cursor {
+    std::shared_ptr<IndexRun> run;
+    std::vector<std::uint32_t> pack_of;  // position in packs_
+    std::vector<IndexEntry> page;
+    std::size_t at = 0;
+    std::uint64_t next_page = 0;
+  };
+  Result<bool> advance(Cursor& cursor);
+  bool later(std::size_t a, std::size_t b) const { return cursors_[a].page[cursors_[a].at].key > cursors_[b].page[cursors_[b].at].key; }
+
+  std::vector<IndexedPack> packs_;
+  std::vector<Cursor> cursors_;
+  std::vector<std::size_t> heap_;  // cursors that have an entry, the first in order on top
+  std::uint64_t total_ = 0;
+};
+
 /// All runs of a vault. Any thread.
 class Index {
  public:
@@ -74,8 +102,11 @@ class Index {
   Result<std::optional<ChunkPlace>> find(const ChunkId& id) const;
   /// Every place that some run tells of, those in distrusted packs last: a chunk may be stored again after damage.
   Result<std::vector<ChunkPlace>> find_all(const ChunkId& id) const;
-  /// From now on find() passes over these packs: they are missing or known to be damaged.
+  /// From now on find() passes over these packs: they are missing, known to be damaged, or retired.
   void distrust(std::unordered_set<PackId> packs);
+  /// Merges leave out entries of these packs: a prune retired them, and may remove them at any time. They must be
+  /// distrusted too. Whoever needs one that is taken out of retirement finds it as a pack that no run lists.
+  void leave_out(std::unordered_set<PackId> packs) { retired_ = std::move(packs); }
   bool distrusts_any() const { return !distrusted_.empty(); }
   Status add_run(const std::string& name);
   std::vector<std::shared_ptr<IndexRun>> runs() const;
@@ -83,16 +114,20 @@ class Index {
   std::vector<IndexedPack> packs() const;
   /// Merges small runs when there are many; lookups stay as quick. Old runs are removed once the merged one is durable.
   Status merge_if_many();
+  /// Rewrites the runs that list one of these packs without them. Crash: old or new runs, or both.
+  Status drop_packs(const std::unordered_set<PackId>& packs);
   std::uint64_t resident_bytes() const;
 
  private:
   explicit Index(const Vault& vault);
   /// Fails for a run that does not open, or adds it to `unreadable`.
   Status reload(std::vector<std::pair<std::string, Error>>* unreadable = nullptr);
+  /// Joins runs into one without these packs, removes them, and reloads.
+  Status join(std::vector<std::shared_ptr<IndexRun>> runs, const std::unordered_set<PackId>& without);
 
   const Vault& vault_;
   std::unique_ptr<PageCache> cache_;
-  std::unordered_set<PackId> distrusted_;  // set before other threads use the index
+  std::unordered_set<PackId> distrusted_, retired_;  // set before other threads use the index
   mutable Mutex mutex_;
   std::shared_ptr<const std::vector<std::shared_ptr<IndexRun>>> runs_ HF_GUARDED_BY(mutex_);
   std::vector<std::string> superseded_ HF_GUARDED_BY(mutex_);  // runs that a merge has joined and not removed yet

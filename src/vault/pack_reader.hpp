@@ -30,6 +30,8 @@ class SegmentOpener {
   explicit SegmentOpener(const Vault& vault) : vault_(vault) {}
   /// `frame` is a frame header and its sealed body; authenticates, then decompresses. Corrupt says what failed.
   Status open(ByteView frame, OpenedSegment& out);
+  /// Head and payload of a segment as they were sealed; a loan until the next call.
+  Result<ByteView> open_body(ByteView frame) { return open_frame(frame, SealedKind::segment); }
   /// The same, for the directory frame.
   Result<PackDirectory> open_directory(ByteView frame);
 

@@ -67,6 +67,16 @@ Status PackWriter::add_segment(std::span<const NewChunk> chunks, ByteView plain,
   return {};
 }
 
+Status PackWriter::add_body(const SegmentInfo& from, ByteView body) {
+  SegmentInfo info = from;
+  info.offset = static_cast<std::uint32_t>(offset_);
+  info.stored_bytes = static_cast<std::uint32_t>(FrameHeader::kBytes + body.size() + Aead::kTagBytes);
+  HF_TRY(append_frame(SealedKind::segment, body));
+  plain_bytes_ += info.plain_bytes;
+  directory_.segments.push_back(std::move(info));
+  return {};
+}
+
 Status PackWriter::add_replica(const ObjectName& name, ByteView object) {
   const Buffer body = encode_replica(name, object);
   frame_.kind = SealedKind::replica;

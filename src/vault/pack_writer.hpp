@@ -26,6 +26,8 @@ class PackWriter {
 
   /// `plain` is the concatenation of `chunks`; both are only read.
   Status add_segment(std::span<const NewChunk> chunks, ByteView plain, Compressor& compressor);
+  /// A segment of another pack, as SegmentOpener::open_body() gave it; `from` is what its directory tells.
+  Status add_body(const SegmentInfo& from, ByteView body);
   /// A copy of a small object, as stored, to be found by `rebuild` when all but the packs is gone.
   Status add_replica(const ObjectName& name, ByteView object);
   std::uint64_t stored_bytes() const { return offset_; }

@@ -16,6 +16,7 @@
 #include <optional>
 #include <vector>
 
+#include "format/deletion.hpp"
 #include "format/point.hpp"
 #include "format/vault_config.hpp"
 #include "platform/env.hpp"
@@ -48,8 +49,14 @@ struct DamagedPoint {
   std::string name;
   Error error;
 };
+/// A point that was forgotten and can still be brought back.
+struct ForgottenPoint {
+  RecoveryPoint point;
+  Tombstone tombstone;
+};
 struct PointList {
-  std::vector<RecoveryPoint> points;  ///< oldest first
+  std::vector<RecoveryPoint> points;      ///< oldest first
+  std::vector<ForgottenPoint> forgotten;  ///< likewise
   std::vector<DamagedPoint> damaged;
 };
 
@@ -75,9 +82,11 @@ class Vault {
   FrameHeader new_frame(SealedKind kind) const;
 
   // --- recovery points ---
+  /// All of them; several at once where there are many.
   Result<PointList> points() const;
+  /// NotFound also where a fence stands in its place. A forgotten point is read like any other.
   Result<RecoveryPoint> point(const std::string& name) const;
-  /// "latest" (the newest, of any source), or any unique prefix of an id.
+  /// "latest" (the newest, of any source), or any unique prefix of an id. Forgotten ones are not found.
   Result<RecoveryPoint> find_point(std::string_view reference) const;
 
   // --- proofs: what earlier runs of verify read back ---
@@ -96,6 +105,9 @@ class Vault {
   /// Success where the secret opens a slot of this vault; gives which.
   Result<SlotId> test_key(const Secret& secret) const;
 
+  /// The same vault over another store (a wrapper of this one's).
+  std::unique_ptr<Vault> over(std::unique_ptr<ObjectStore> store) const;
+
   /// The vault's description and key slots as stored: copies of them go into packs, so that packs alone suffice.
   Result<std::vector<std::pair<ObjectName, Buffer>>> replicas() const;
 
@@ -108,7 +120,7 @@ class Vault {
   VaultId id_;
   VaultParams params_;
   std::int64_t created_ns_ = 0;
-  std::unique_ptr<VaultKeys> keys_;
+  std::shared_ptr<const VaultKeys> keys_;
   SlotId opened_by_;
 };
 

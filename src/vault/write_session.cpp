@@ -1,12 +1,10 @@
 #include "vault/write_session.hpp"
 
 #include <algorithm>
-#include <unordered_map>
-#include <unordered_set>
 
 #include "base/assert.hpp"
-#include "format/wire.hpp"
 #include "vault/pack_reader.hpp"
+#include "vault/stock.hpp"
 
 namespace hf {
 namespace {
@@ -142,24 +140,19 @@ Result<std::unique_ptr<WriteSession>> WriteSession::begin(Vault& vault, const Wr
   auto s = std::unique_ptr<WriteSession>(new WriteSession(vault, options));
   if (s->options_.pack_bytes == 0) s->options_.pack_bytes = vault.store().traits().pack_bytes;
   vault.env().random(s->point_id_.bytes);
-  // A lease whose point exists has ended; its session died between the two.
+  // A lease whose point (or fence) exists has ended; its session died between the two.
   std::vector<std::string> leases;
   HF_TRY(vault.store().list(ObjectKind::lease, [&](std::string_view name, std::uint64_t) { leases.emplace_back(name); }));
   for (const std::string& name : leases)
     if (vault.store().open({ObjectKind::point, name})) static_cast<void>(vault.store().remove({ObjectKind::lease, name}));
-  Buffer lease;
-  wire::Writer w(lease);
-  w.id(s->point_id_);
-  w.text(vault.env().host_name());
-  w.u64(static_cast<std::uint64_t>(vault.env().wall_ns()));
-  HF_TRY(vault.store().put({ObjectKind::lease, s->point_id_.hex()}, vault.seal(SealedKind::lease, lease)));
+  s->lease_.emplace(HF_TRY(HeldLease::begin(vault, s->point_id_)));
   // Description and key slots, too, may be of a program that died before they were durable.
   std::vector<ObjectName> needed{config_name()};
   HF_TRY(vault.store().list(ObjectKind::key, [&](std::string_view name, std::uint64_t) { needed.push_back({ObjectKind::key, std::string(name)}); }));
   HF_TRY(vault.store().settle(needed));
   static_cast<void>(vault.store().sweep());  // tidying: never a reason not to back up
   s->index_ = HF_TRY(Index::load(vault));
-  HF_TRY(s->take_stock());
+  HF_TRY(s->adopt());
   HF_TRY(s->index_->merge_if_many());
   Lock lock(s->metadata_mutex_);
   s->metadata_ = std::make_unique<ChunkWriter>(*s, PackClass::metadata);
@@ -178,33 +171,15 @@ FinishedPack described_by(const PackId& id, PackClass pack_class, std::uint64_t 
   return out;
 }
 
-Status WriteSession::take_stock() {
-  std::unordered_map<PackId, std::uint64_t> sizes;  // of packs that runs tell of
-  for (const auto& run : index_->runs())
-    for (const IndexedPack& p : run->table().packs) sizes[p.id] = p.stored_bytes;
-  std::unordered_set<PackId> doubtful;
-  for (const Vault::StoredProof& p : HF_TRY(vault_.proofs())) {  // oldest first: the newest word counts
-    for (const PackId& id : p.proof.damaged) doubtful.insert(id);
-    for (const PackId& id : p.proof.packs) doubtful.erase(id);
-  }
-  std::vector<PackId> orphans;
-  std::vector<PackId> resized;
-  HF_TRY(vault_.store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t bytes) {
-    const auto id = PackId::parse(name);
-    if (!id) return;
-    const auto known = sizes.find(*id);
-    if (known == sizes.end()) {
-      orphans.push_back(*id);
-    } else if (known->second != bytes) {
-      resized.push_back(*id);
-      sizes.erase(known);
-    } else {
-      sizes.erase(known);
-    }
-  }));
-  for (const auto& [id, bytes] : sizes) doubtful.insert(id);  // not listed: missing
-  for (const PackId& id : resized) doubtful.insert(id);
-  index_->distrust(std::move(doubtful));
+Status WriteSession::adopt() {
+  // In this order: the epochs after our lease is there, the packs after the epochs (see HeldLease).
+  std::unordered_set<PackId> retired = HF_TRY(newest_epoch(vault_)).absent();
+  Stock stock = HF_TRY(take_stock(vault_, *index_));
+  std::vector<PackId> orphans = std::move(stock.orphans);
+  std::erase_if(orphans, [&](const PackId& id) { return retired.contains(id); });
+  stock.doubtful.insert(retired.begin(), retired.end());
+  index_->distrust(std::move(stock.doubtful));
+  index_->leave_out(std::move(retired));
 
   // Seen is not durable: their writer may have died, or be, between making a name and making it durable.
   std::vector<ObjectName> names;
@@ -264,8 +239,6 @@ Status WriteSession::write_run() {
   return {};
 }
 
-Status WriteSession::end_lease() { return vault_.store().remove({ObjectKind::lease, point_id_.hex()}); }
-
 Status WriteSession::commit(RecoveryPoint& point) {
   point.id = point_id_;
   point.vault = vault_.id();
@@ -290,9 +263,12 @@ Status WriteSession::commit(RecoveryPoint& point) {
     if (claimed_.size() != finished_entries_.size()) return Error(Code::internal, "a chunk was to be stored and was not; no recovery point was made");
     HF_TRY(write_run());
   }
-  HF_TRY(vault_.store().put({ObjectKind::point, point_id_.hex()}, object));
-  // Committed. A lease that can't be removed costs the next session a listing, nothing else.
-  static_cast<void>(end_lease());
+  auto committed = vault_.store().put({ObjectKind::point, point_id_.hex()}, object);
+  if (!committed && committed.error().code == Code::already_exists)
+    return Error(Code::conflict, "this backup was taken for dead by a prune, and may not commit any more", "run it again: what it stored is found, unless it was removed");
+  HF_TRY(std::move(committed));
+  // Committed. A lease that can't be removed is found ended by the next session.
+  static_cast<void>(lease_->end());
   return {};
 }
 
@@ -305,7 +281,7 @@ Status WriteSession::suspend() {
     Lock lock(finished_mutex_);
     HF_TRY(write_run());
   }
-  return end_lease();
+  return lease_->end();
 }
 
 }  // namespace hf

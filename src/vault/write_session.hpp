@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "base/units.hpp"
+#include "vault/deletion.hpp"
 #include "vault/index.hpp"
 #include "vault/pack_writer.hpp"
 
@@ -70,11 +71,14 @@ class ClaimSet {
 /// Crash story: packs become durable one by one; every half a million chunks an index run makes them known; the point
 /// comes last. A session that dies leaves a lease, whose sight makes the next session look for packs that no run lists,
 /// and make them durable before it builds on them. A lease goes when its session ends, or is found with its point there;
-/// of a session that died before its point the lease stays, and costs each later session a listing of the packs.
+/// of a session that died before its point the lease stays until a prune fences it.
+/// A prune may run beside it (vault/deletion.hpp): packs that were retired when it begins count as absent, and what is
+/// retired later stays until the lease has ended and the point was looked at.
 class WriteSession {
  public:
   /// Announces the session (a lease), loads the index, takes over packs of sessions that died, and stops relying on
-  /// packs that are missing, of another size than they had, or that verify found damaged: their chunks are stored again.
+  /// packs that are missing, of another size than they had, retired, or that verify found damaged: their chunks are
+  /// stored again. A point to build on must be chosen after this.
   static Result<std::unique_ptr<WriteSession>> begin(Vault& vault, const WriteOptions& options = {});
   ~WriteSession();
 
@@ -90,7 +94,8 @@ class WriteSession {
   Result<ChunkRef> add_metadata(ByteView node);
 
   /// After all data writers have finished: metadata pack with copies of what packs alone need, index run, then the
-  /// point: the commit. Fills in id, vault and bytes_stored. Fails where a writer failed or was not finished.
+  /// point: the commit. Fills in id, vault and bytes_stored. Fails where a writer failed or was not finished. Conflict
+  /// where the session was taken for dead and fenced: begin a new one; what was stored is found, unless a prune took it.
   Status commit(RecoveryPoint& point);
   /// Ends without a point; makes what was stored known to the next session. After the data writers have finished.
   Status suspend();
@@ -100,16 +105,15 @@ class WriteSession {
  private:
   friend class ChunkWriter;
   WriteSession(Vault& vault, const WriteOptions& options) : vault_(vault), options_(options) {}
-  /// Compares the packs that the store lists with those that the index knows: distrusts what is missing or was found
-  /// damaged, and takes over what no run tells of.
-  Status take_stock();
+  /// Distrusts packs that are missing, damaged or retired, and takes over what no run tells of.
+  Status adopt();
   Status pack_finished(FinishedPack pack);
   Status write_run() HF_REQUIRES(finished_mutex_);
-  Status end_lease();
 
   Vault& vault_;
   WriteOptions options_;
   PointId point_id_;
+  std::optional<HeldLease> lease_;
   std::unique_ptr<Index> index_;
   ClaimSet claimed_;
 

@@ -21,10 +21,13 @@ Status backup_job(World& w) {
 }
 Status rebuild_job(World& w) { return w.rebuild(); }
 Status add_key_job(World& w) { return w.add_key(); }
+Status prune_job(World& w) { return w.prune(); }
+Status undelete_job(World& w) { return w.undelete(); }
 
 const Job kJobs[] = {
     {"second_backup", 1, 8, backup_job}, {"third_backup", 2, 8, backup_job}, {"backup_that_merges_runs", 17, 3, backup_job},
     {"rebuild", 3, 8, rebuild_job},      {"key_add", 1, 4, add_key_job},
+    {"prune", 4, 6, prune_job},          {"undelete", 2, 4, undelete_job},
 };
 
 class CrashPoints : public testing::TestWithParam<Job> {};

@@ -54,6 +54,33 @@ Status World::add_key() {
   return {};
 }
 
+Status World::prune() {
+  const auto vault = HF_TRY(open());
+  const PointList list = HF_TRY(vault->points());
+  if (list.points.size() > 1) {
+    acknowledged.erase(list.points[0].id.hex());  // from here on it may be gone
+    HF_TRY(forget(*vault, list.points[0].id, {.grace_seconds = 0, .reason = "test"}));
+  }
+  PruneOptions options;
+  options.write = write;
+  options.unused_percent_max = 1;
+  Progress progress;
+  HF_TRY(hf::prune(*vault, options, marker(1), progress));
+  return {};
+}
+
+Status World::undelete() {
+  const auto vault = HF_TRY(open());
+  const PointList list = HF_TRY(vault->points());
+  if (list.points.empty()) return {};
+  const PointId point = list.points[0].id;
+  acknowledged.erase(point.hex());  // hidden while it is forgotten
+  HF_TRY(forget(*vault, point, {.grace_seconds = 1'000'000, .reason = "test"}));
+  HF_TRY(hf::undelete(*vault, point));
+  acknowledged.insert(point.hex());
+  return {};
+}
+
 Status World::restore() {
   const auto vault = HF_TRY(open());
   const RecoveryPoint point = HF_TRY(vault->find_point("latest"));

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "point/capture.hpp"
+#include "point/mark.hpp"
 #include "point/restore.hpp"
 #include "store/local/local_store.hpp"
 #include "tree.hpp"
@@ -40,6 +41,8 @@ class World {
   Result<CaptureResult> backup();  ///< remembers what the source held
   Status rebuild();
   Status add_key();
+  Status prune();       ///< forgets the oldest point of two or more at once, without grace, and prunes
+  Status undelete();    ///< forgets the oldest point, with grace, and takes it back
   Status restore();     ///< the newest point into kTarget
   Status verify();      ///< everything, with a proof; an error where there is damage
   Result<std::unique_ptr<Vault>> open();

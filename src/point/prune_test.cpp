@@ -1,0 +1,339 @@
+// Prune over whole backups: what is removed, what stays, and what it says.
+
+#include "vault/prune.hpp"
+
+#include <gtest/gtest.h>
+
+#include "platform/sim_env.hpp"
+#include "point/capture.hpp"
+#include "point/mark.hpp"
+#include "point/tree_reader.hpp"
+#include "store/local/local_store.hpp"
+#include "vault/chunk_reader.hpp"
+#include "vault/rebuild.hpp"
+
+namespace hf {
+namespace {
+
+constexpr std::int64_t kDay = 24LL * 3600 * 1'000'000'000;
+const Secret kSecret{SlotKind::passphrase, as_bytes("horse")};
+
+struct PruneTest : testing::Test {
+  SimEnv env;
+  std::unique_ptr<Vault> vault;
+  Progress progress;
+
+  PruneTest() {
+    InitOptions options;
+    options.argon2 = {.memory_kib = 8, .passes = 1, .lanes = 1};
+    options.params.cuts = {.size_min = 256, .size_avg = 2048, .size_max = 8192};
+    vault = *Vault::create(env, *create_local_store(env, "/vault"), options, kSecret);
+  }
+  static std::string noise(std::size_t n, unsigned seed) {
+    std::string s(n, '\0');
+    std::uint64_t x = seed * 0x9E3779B97F4A7C15 + 1;
+    for (char& c : s) {
+      x ^= x << 13;
+      x ^= x >> 7;
+      x ^= x << 17;
+      c = static_cast<char>(x);
+    }
+    return s;
+  }
+  CaptureOptions options() {
+    CaptureOptions o;
+    o.paths = {"/source"};
+    o.host = "host";
+    o.vault_directory = "/vault";
+    o.write = {.compression_level = 1, .pack_bytes = 64 * 1024};
+    return o;
+  }
+  struct Silent final : ProblemSink {
+    void problem(const Error&) override {}
+  } silent;
+  PointId backup() {
+    env.advance(kDay);
+    auto done = capture(*vault, options(), progress, silent);
+    EXPECT_TRUE(done) << done.error().message;
+    return done->point.id;
+  }
+  void forget_now(const PointId& p) {
+    const auto done = forget(*vault, p, {.grace_seconds = 0, .reason = "test"});
+    ASSERT_TRUE(done) << done.error().message;
+  }
+  PruneOptions prune_options() {
+    PruneOptions o;
+    o.write = {.compression_level = 1, .pack_bytes = 64 * 1024};
+    return o;
+  }
+  PruneReport run(const PruneOptions& o) {
+    auto done = prune(*vault, o, marker(1), progress);
+    EXPECT_TRUE(done) << done.error().message << ": " << done.error().detail;
+    return done ? *done : PruneReport();
+  }
+  PruneReport run() { return run(prune_options()); }
+  std::uint64_t packs() {
+    std::uint64_t n = 0;
+    EXPECT_TRUE(vault->store().list(ObjectKind::pack, [&](std::string_view, std::uint64_t) { ++n; }));
+    return n;
+  }
+  /// Every file of every point, forgotten ones too, by reading all chunks.
+  void all_points_are_whole() {
+    const auto index = *Index::load(*vault);
+    ChunkReader chunks(*vault, *index);
+    PointList list = *vault->points();
+    ASSERT_TRUE(list.damaged.empty());
+    for (ForgottenPoint& f : list.forgotten) list.points.push_back(std::move(f.point));
+    for (const RecoveryPoint& p : list.points)
+      ASSERT_TRUE(walk_tree(chunks, p.root, [&](const std::string& path, const Entry& e) -> Result<Walk> {
+        if (e.is_regular())
+          HF_TRY(for_each_chunk(chunks, e, [&](const ChunkRef& ref, std::uint64_t) -> Status {
+            const auto loaded = HF_TRY(chunks.read(ref.id).context([&] { return path; }));
+            return loaded.bytes.size() == ref.bytes ? Status() : Status(Error(Code::corrupt, path + " is wrong"));
+          }));
+        return Walk::descend;
+      })) << p.id.hex();
+  }
+};
+
+TEST_F(PruneTest, what_no_point_needs_is_given_back) {
+  env.put_file("/source/stays", noise(200'000, 1));
+  env.put_file("/source/goes", noise(400'000, 2));
+  const PointId first = backup();
+  env.put_file("/source/goes", "small");
+  backup();
+  all_points_are_whole();
+  const PruneReport nothing = run();
+  EXPECT_EQ(nothing.packs_removed, 0u);
+  forget_now(first);
+  const PruneReport r = run();
+  EXPECT_EQ(r.points_removed, 1u);
+  EXPECT_GT(r.packs_removed, 0u);
+  EXPECT_LT(r.bytes_after + 350'000, r.bytes_before);
+  EXPECT_EQ(r.packs_waiting, 0u);
+  all_points_are_whole();
+  EXPECT_EQ(vault->points()->points.size(), 1u);
+  EXPECT_TRUE((*tombstones(*vault)).empty());
+  const PruneReport again = run();
+  EXPECT_EQ(again.packs_removed, 0u);
+  EXPECT_EQ(again.bytes_before, again.bytes_after);
+}
+
+TEST_F(PruneTest, a_rehearsal_is_exact_to_the_byte_and_changes_nothing) {
+  for (unsigned i = 0; i < 30; ++i) env.put_file("/source/" + std::to_string(i), noise(20'000, i));
+  const PointId first = backup();
+  for (unsigned i = 0; i < 30; i += 2) env.put_file("/source/" + std::to_string(i), noise(20'000, 100 + i));
+  backup();
+  forget_now(first);
+  const auto told = rehearse_prune(*vault, prune_options(), marker(1), progress);
+  ASSERT_TRUE(told) << told.error().message;
+  EXPECT_EQ(vault->points()->forgotten.size(), 1u);
+  const PruneReport done = run();
+  EXPECT_GT(done.packs_repacked, 0u);
+  EXPECT_EQ(told->bytes_before, done.bytes_before);
+  EXPECT_EQ(told->bytes_after, done.bytes_after);
+  EXPECT_EQ(told->bytes_written, done.bytes_written);
+  EXPECT_EQ(told->packs_removed, done.packs_removed);
+  all_points_are_whole();
+}
+
+TEST_F(PruneTest, grace_keeps_a_point_and_undelete_brings_it_back) {
+  env.put_file("/source/a", noise(100'000, 1));
+  const PointId first = backup();
+  env.put_file("/source/a", noise(100'000, 2));
+  backup();
+  ASSERT_TRUE(forget(*vault, first, {.grace_seconds = 3 * 24 * 3600, .reason = ""}));
+  PruneReport r = run();
+  EXPECT_EQ(r.points_waiting, 1u);
+  EXPECT_EQ(r.packs_removed, 0u);
+  ASSERT_TRUE(undelete(*vault, first));
+  all_points_are_whole();
+  ASSERT_TRUE(forget(*vault, first, {.grace_seconds = 3 * 24 * 3600, .reason = ""}));
+  env.advance(4 * kDay);
+  r = run();
+  EXPECT_EQ(r.points_removed, 1u);
+  EXPECT_EQ(undelete(*vault, first).error().code, Code::not_found);
+  all_points_are_whole();
+}
+
+TEST_F(PruneTest, a_clock_that_jumps_by_years_removes_nothing_early) {
+  env.put_file("/source/a", noise(100'000, 1));
+  const PointId first = backup();
+  env.put_file("/source/a", noise(100'000, 2));
+  backup();
+  ASSERT_TRUE(forget(*vault, first, {.grace_seconds = 30 * 24 * 3600, .reason = ""}));
+  env.jump_wall(1000 * kDay);
+  for (int i = 0; i < 3; ++i) {
+    const PruneReport r = run();
+    EXPECT_EQ(r.points_removed, 0u);
+    EXPECT_GT(r.clock_doubt_ns, 900 * kDay);
+  }
+  env.jump_wall(-1000 * kDay);
+  EXPECT_EQ(run().points_removed, 0u);
+  ASSERT_TRUE(undelete(*vault, first));
+  all_points_are_whole();
+}
+
+TEST_F(PruneTest, a_held_point_survives_forgetting_and_grace) {
+  env.put_file("/source/a", noise(100'000, 1));
+  const PointId first = backup();
+  env.put_file("/source/a", noise(100'000, 2));
+  backup();
+  forget_now(first);
+  Hold h;
+  h.points = {first};
+  h.reason = "audit";
+  const std::string name = *add_hold(*vault, h);
+  EXPECT_EQ(run().points_removed, 0u);
+  all_points_are_whole();
+  ASSERT_TRUE(release_hold(*vault, name));
+  EXPECT_EQ(run().points_removed, 1u);
+}
+
+TEST_F(PruneTest, a_session_that_runs_keeps_what_it_builds_on) {
+  env.put_file("/source/a", noise(200'000, 1));
+  const PointId first = backup();
+  env.put_file("/source/a", "gone");
+  const PointId second = backup();
+  // A session begins, and finds the old content in the vault.
+  auto s = *WriteSession::begin(*vault, {.compression_level = 1, .pack_bytes = 64 * 1024});
+  const RecoveryPoint old = *vault->point(first.hex());
+  forget_now(first);
+  PruneReport r = run();
+  EXPECT_EQ(r.points_removed, 1u);
+  EXPECT_EQ(r.packs_removed, 0u);
+  EXPECT_GT(r.packs_waiting, 0u);
+  ASSERT_EQ(r.waits_for.size(), 1u);
+  RecoveryPoint p;
+  p.root = old.root;  // refers to what the forgotten point had
+  const auto committed = s->commit(p);
+  ASSERT_TRUE(committed) << committed.error().message;
+  r = run();
+  EXPECT_GT(r.packs_restored, 0u);
+  all_points_are_whole();
+  forget_now(p.id);
+  forget_now(second);
+  r = run();
+  EXPECT_EQ(r.points_removed, 2u);
+  EXPECT_EQ(r.packs_waiting, 0u);
+  all_points_are_whole();
+}
+
+TEST_F(PruneTest, a_session_that_begins_after_the_retirement_stores_anew) {
+  const std::string content = noise(200'000, 1);
+  env.put_file("/source/a", content);
+  const PointId first = backup();
+  env.put_file("/source/a", "gone");
+  backup();
+  auto blocker = *WriteSession::begin(*vault);  // keeps the packs from being removed
+  forget_now(first);
+  EXPECT_GT(run().packs_waiting, 0u);
+  env.put_file("/source/a", content);
+  backup();  // must not rely on what is retired
+  ASSERT_TRUE(blocker->suspend());
+  const PruneReport r = run();
+  EXPECT_GT(r.packs_removed, 0u);
+  all_points_are_whole();
+}
+
+TEST_F(PruneTest, a_dead_session_is_fenced_and_waited_for_no_longer) {
+  env.put_file("/source/a", noise(200'000, 1));
+  const PointId first = backup();
+  env.put_file("/source/a", "gone");
+  backup();
+  auto stalled = *WriteSession::begin(*vault);
+  forget_now(first);
+  env.advance(4 * kDay);
+  const PruneReport r = run();
+  EXPECT_EQ(r.sessions_fenced, 1u);
+  EXPECT_GT(r.packs_removed, 0u);
+  RecoveryPoint p;
+  p.root.name = "root";
+  p.root.stat.type = FileType::directory;
+  p.root.directory = *stalled->add_metadata(encode_leaf({}));
+  EXPECT_EQ(stalled->commit(p).error().code, Code::conflict);
+  all_points_are_whole();
+}
+
+TEST_F(PruneTest, a_rebuild_after_a_prune_brings_no_dead_point_back) {
+  env.put_file("/source/a", noise(200'000, 1));
+  const PointId first = backup();
+  env.put_file("/source/a", noise(50'000, 2));
+  backup();
+  forget_now(first);
+  run();
+  RebuildReport report;
+  ASSERT_TRUE(rebuild(*vault, report, progress));
+  EXPECT_EQ(report.points_restored, 0u);
+  EXPECT_EQ(vault->points()->points.size(), 1u);
+  ASSERT_TRUE(vault->store().remove({ObjectKind::point, vault->points()->points[0].id.hex()}));
+  ASSERT_TRUE(rebuild(*vault, report, progress));  // the living one has its copy still
+  EXPECT_EQ(report.points_restored, 1u);
+  all_points_are_whole();
+}
+
+TEST_F(PruneTest, many_small_packs_become_few) {
+  for (unsigned i = 0; i < 40; ++i) {
+    env.put_file("/source/" + std::to_string(i), noise(3'000, i));
+    backup();
+  }
+  const std::uint64_t before = packs();
+  const PruneReport r = run();
+  EXPECT_LT(packs() * 4, before);
+  EXPECT_LT(r.bytes_after, r.bytes_before);
+  all_points_are_whole();
+  EXPECT_EQ(run().packs_repacked, 0u);
+}
+
+TEST_F(PruneTest, max_repack_bounds_what_is_copied) {
+  std::vector<PointId> made;
+  for (unsigned round = 0; round < 4; ++round) {
+    for (unsigned i = 0; i < 16; ++i) env.put_file("/source/" + std::to_string(16 * round + i), noise(16'000, 16 * round + i));
+    made.push_back(backup());
+  }
+  for (unsigned i = 0; i < 64; i += 2) env.put_file("/source/" + std::to_string(i), "gone");
+  backup();
+  for (const PointId& p : made) forget_now(p);
+  PruneOptions o = prune_options();
+  o.repack_bytes_max = 300'000;
+  PruneReport r = run(o);
+  EXPECT_LE(r.bytes_repacked, 300'000u);
+  EXPECT_GT(r.bytes_repacked, 0u);
+  EXPECT_GT(r.bytes_unused, 200'000u);
+  all_points_are_whole();
+  r = run();
+  EXPECT_GT(r.bytes_repacked, 600'000u);
+  EXPECT_LT(r.bytes_unused, 50'000u);
+  all_points_are_whole();
+}
+
+TEST_F(PruneTest, two_prunes_in_turns_never_keep_what_the_other_one_retires) {
+  for (unsigned i = 0; i < 8; ++i) {  // the same content twice, by two sessions at once
+    env.put_file("/source/" + std::to_string(i), noise(30'000, i));
+  }
+  backup();
+  auto blocker = *WriteSession::begin(*vault);
+  env.put_file("/source/new", noise(50'000, 99));
+  backup();
+  for (int i = 0; i < 3; ++i) run();
+  ASSERT_TRUE(blocker->suspend());
+  for (int i = 0; i < 2; ++i) run();
+  EXPECT_EQ(run().packs_waiting, 0u);
+  all_points_are_whole();
+}
+
+TEST_F(PruneTest, a_damaged_point_stops_it_before_anything_is_removed) {
+  env.put_file("/source/a", noise(100'000, 1));
+  const PointId first = backup();
+  backup();
+  forget_now(first);
+  ASSERT_TRUE(vault->store().put({ObjectKind::point, std::string(32, 'a')}, as_bytes("no point")));
+  const std::uint64_t before = packs();
+  const auto done = prune(*vault, prune_options(), marker(1), progress);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, Code::corrupt);
+  EXPECT_EQ(packs(), before);
+}
+
+}  // namespace
+}  // namespace hf

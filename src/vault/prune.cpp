@@ -1,0 +1,314 @@
+#include "vault/prune.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include "store/overlay/overlay_store.hpp"
+#include "vault/repack.hpp"
+#include "vault/stock.hpp"
+
+namespace hf {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000, kHour = 3600 * kSecond, kDay = 24 * kHour;
+
+Result<std::uint64_t> bytes_of(ObjectStore& store) {
+  std::uint64_t total = 0;
+  for (ObjectKind kind : kObjectKinds) HF_TRY(store.list(kind, [&](std::string_view, std::uint64_t bytes) { total += bytes; }));
+  return total;
+}
+
+/// All points that exist, forgotten ones too; an error where one can't be read.
+Result<std::vector<RecoveryPoint>> existing_points(const Vault& vault) {
+  PointList list = HF_TRY(vault.points());
+  if (!list.damaged.empty())
+    return Error(Code::corrupt, "recovery point " + list.damaged[0].name.substr(0, 8) + " can't be read, so nobody knows what it needs; nothing was removed",
+                 "bring it back from its copy: remove points/" + list.damaged[0].name + ", then: holdfast rebuild")
+        .with_detail(list.damaged[0].error.message)
+        .with_object("points/" + list.damaged[0].name);
+  // What was seen to be gone must stay gone: else a power loss brings a point back whose packs were removed.
+  const ObjectName any{ObjectKind::point, std::string(2 * PointId::kBytes, '0')};
+  HF_TRY(vault.store().settle({&any, 1}));
+  std::vector<RecoveryPoint> out = std::move(list.points);
+  for (ForgottenPoint& f : list.forgotten) out.push_back(std::move(f.point));
+  return out;
+}
+
+class Pruner {
+ public:
+  Pruner(Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress) : vault_(vault), options_(options), mark_(mark), progress_(progress) {}
+  Result<PruneReport> run();
+
+ private:
+  Status fence_the_dead();
+  /// Sessions other than ours that began before this epoch.
+  Result<std::vector<Lease>> sessions_before(std::uint64_t epoch);
+  /// Condemns what was retired and is needed by nobody, as far as no session from before lives, and removes it.
+  Status remove_retired();
+  /// Which of the packs that points need which came since they were retired.
+  Result<std::unordered_set<PackId>> needed_since(const Retirement& retirement, const EpochRecord& record, const Index& index, const Stock& stock);
+  Status remove_condemned();
+  Status pass_sentences();
+  /// One attempt to decide and write an epoch; false where another prune was quicker.
+  Result<bool> retire();
+  Status stop_if_asked() const { return progress_.stop_requested ? Status(Error(Code::cancelled, "stopped", "everything is whole; run it again: holdfast prune")) : Status(); }
+
+  Vault& vault_;
+  const PruneOptions& options_;
+  const MarkPoints& mark_;
+  Progress& progress_;
+  PruneReport report_;
+  std::optional<HeldLease> lease_;
+  std::vector<RecoveryPoint> removed_;  // points that went in this run
+};
+
+Status Pruner::fence_the_dead() {
+  const LeaseList list = HF_TRY(leases(vault_));
+  report_.leases_unreadable = list.unreadable.size();
+  for (const Lease& l : list.leases) {
+    if (!seems_dead(vault_.env(), l, options_.fence_after_ns)) continue;
+    HF_TRY(fence(vault_, l));
+    ++report_.sessions_fenced;
+  }
+  return {};
+}
+
+Result<std::vector<Lease>> Pruner::sessions_before(std::uint64_t epoch) {
+  LeaseList list = HF_TRY(leases(vault_));
+  std::erase_if(list.leases, [&](const Lease& l) { return l.epoch >= epoch || l.point == lease_->lease().point; });
+  for (const std::string& name : list.unreadable) {
+    Lease unknown;
+    unknown.host = "unknown";
+    if (const auto id = PointId::parse(name)) unknown.point = *id;
+    list.leases.push_back(unknown);
+  }
+  return std::move(list.leases);
+}
+
+// --- removing what was retired ---
+
+Result<std::unordered_set<PackId>> Pruner::needed_since(const Retirement& retirement, const EpochRecord& record, const Index& index, const Stock& stock) {
+  std::unordered_set<PackId> needed;
+  // After the leases: every point of a session that ended is seen here.
+  std::vector<RecoveryPoint> since = HF_TRY(existing_points(vault_));
+  std::erase_if(since, [&](const RecoveryPoint& p) { return std::binary_search(retirement.marked.begin(), retirement.marked.end(), p.id); });
+  if (since.empty()) return needed;
+  ClaimSet live;
+  HF_TRY(mark_(vault_, index, since, live, progress_));
+  const std::unordered_set<PackId> mine(retirement.packs.begin(), retirement.packs.end());
+  auto entries = HF_TRY(MergedEntries::over(index.runs()));
+  std::optional<IndexEntry> e = HF_TRY(entries.next());
+  while (e) {
+    const ChunkKey key = e->key;
+    bool elsewhere = false;
+    std::vector<PackId> here;
+    for (; e && e->key == key; e = HF_TRY(entries.next())) {
+      const PackId& pack = entries.packs()[e->pack].id;
+      if (mine.contains(pack)) here.push_back(pack);
+      else if (stock.listed.contains(pack) && !stock.doubtful.contains(pack) && !record.is_absent(pack)) elsewhere = true;
+    }
+    if (!elsewhere && !here.empty() && live.contains(key)) needed.insert(here.begin(), here.end());
+  }
+  // Packs without chunks hold copies of small objects, perhaps of these points.
+  for (const IndexedPack& p : index.packs())
+    if (p.chunk_count == 0 && mine.contains(p.id)) needed.insert(p.id);
+  return needed;
+}
+
+Status Pruner::remove_retired() {
+  report_.waits_for.clear();
+  constexpr int kAttempts = 100;
+  std::set<std::uint64_t> waiting;  // epochs that sessions are older than
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    HF_TRY(stop_if_asked());
+    const EpochRecord record = HF_TRY(newest_epoch(vault_));
+    const auto next = std::find_if(record.retired.begin(), record.retired.end(), [&](const Retirement& r) { return !waiting.contains(r.epoch); });
+    if (next == record.retired.end()) break;
+    const std::vector<Lease> living = HF_TRY(sessions_before(next->epoch));
+    if (!living.empty()) {
+      waiting.insert(next->epoch);
+      for (const Lease& l : living)
+        if (std::none_of(report_.waits_for.begin(), report_.waits_for.end(), [&](const Lease& w) { return w.point == l.point; })) report_.waits_for.push_back(l);
+      continue;
+    }
+    const auto index = HF_TRY(Index::load(vault_));
+    const Stock stock = HF_TRY(take_stock(vault_, *index));
+    index->distrust(stock.doubtful);
+    const auto needed = HF_TRY(needed_since(*next, record, *index, stock));
+    EpochRecord decided = record;
+    std::erase_if(decided.retired, [&](const Retirement& r) { return r.epoch == next->epoch; });
+    std::erase_if(decided.condemned, [&](const PackId& id) { return !stock.listed.contains(id); });  // done with
+    for (const PackId& id : next->packs)
+      if (!needed.contains(id) && stock.listed.contains(id)) decided.condemned.push_back(id);
+    std::sort(decided.condemned.begin(), decided.condemned.end());
+    if (HF_TRY(decide(vault_, record, decided))) report_.packs_restored += needed.size();
+  }
+  return remove_condemned();
+}
+
+Status Pruner::remove_condemned() {
+  const EpochRecord record = HF_TRY(newest_epoch(vault_));
+  if (record.condemned.empty()) return {};
+  const std::unordered_set<PackId> gone(record.condemned.begin(), record.condemned.end());
+  const auto index = HF_TRY(Index::load(vault_));
+  HF_TRY(index->drop_packs(gone));
+  for (const PackId& id : gone) {
+    HF_TRY(stop_if_asked());
+    const ObjectName name{ObjectKind::pack, id.hex()};
+    if (!vault_.store().open(name)) continue;
+    HF_TRY(vault_.store().remove(name));
+    HF_TRY(vault_.store().remove({ObjectKind::parity, id.hex()}));
+    ++report_.packs_removed;
+  }
+  return {};
+}
+
+// --- points whose grace has passed ---
+
+Status Pruner::pass_sentences() {
+  const PointList list = HF_TRY(vault_.points());
+  const auto dead = HF_TRY(tombstones(vault_));
+  if (dead.empty()) return {};
+  std::vector<std::int64_t> events;
+  for (const RecoveryPoint& p : list.points) events.push_back(p.ended_ns);
+  for (const ForgottenPoint& f : list.forgotten) events.push_back(f.point.ended_ns);
+  for (const auto& [point, found] : dead) events.push_back(found.tombstone.time_ns);
+  if (const EpochRecord e = HF_TRY(newest_epoch(vault_)); e.number > 0) events.push_back(e.time_ns);
+  const std::int64_t clock = vault_.env().wall_ns(), now = trusted_time(clock, std::move(events));
+  report_.clock_doubt_ns = clock - now;
+  std::map<PointId, const RecoveryPoint*> known;
+  for (const ForgottenPoint& f : list.forgotten) known[f.point.id] = &f.point;
+  for (const auto& [point, found] : dead) {
+    const Tombstone& t = found.tombstone;
+    const auto exists = known.find(point);
+    if (exists == known.end() && found.reaped) continue;  // gone; buried when no pack can hold a copy of it
+    const auto grace_ns = static_cast<std::int64_t>(std::min<std::uint64_t>(t.grace_seconds, 1'000'000'000)) * kSecond;
+    const bool passed = found.reaped || grace_ns == 0 || (now >= t.time_ns && now - t.time_ns >= grace_ns);
+    if (!passed || !HF_TRY(reap(vault_, found, now))) {
+      ++report_.points_waiting;
+      continue;
+    }
+    ++report_.points_removed;
+    if (exists != known.end()) removed_.push_back(*exists->second);
+  }
+  return {};
+}
+
+// --- deciding ---
+
+Result<bool> Pruner::retire() {
+  const EpochRecord before = HF_TRY(newest_epoch(vault_));
+  const bool busy = !HF_TRY(sessions_before(UINT64_MAX)).empty();
+  const std::vector<RecoveryPoint> points = HF_TRY(existing_points(vault_));
+  const auto index = HF_TRY(Index::load(vault_));
+  const Stock stock = HF_TRY(take_stock(vault_, *index));
+  std::unordered_set<PackId> distrusted = stock.doubtful;
+  const std::unordered_set<PackId> retired_before = before.absent();
+  distrusted.insert(retired_before.begin(), retired_before.end());
+  index->distrust(distrusted);
+  index->leave_out(retired_before);
+
+  ClaimSet live, dead;
+  HF_TRY(mark_(vault_, *index, points, live, progress_));
+  // While sessions run, packs that no point needs may be theirs: only what a removed point needed is surely waste.
+  if (busy && !removed_.empty()) static_cast<void>(mark_(vault_, *index, removed_, dead, progress_));
+  HF_TRY(stop_if_asked());
+  report_.chunks_live = live.size();
+
+  const RepackPlan plan = HF_TRY(plan_repack(*index, stock, retired_before, live, busy ? &dead : nullptr, {options_.unused_percent_max, options_.repack_bytes_max, vault_.store().traits().pack_bytes}));
+  report_.packs = stock.listed.size();
+  report_.bytes_unused = plan.bytes_unused_left;
+  // Copies of small objects: made anew where points went, so that a rebuild does not bring them back, or where many small
+  // packs hold them.
+  const auto gone_points = HF_TRY(reaped_points(vault_));
+  constexpr std::size_t kReplicaPacksMax = 16;
+  const bool renew_copies = (!gone_points.empty() && !plan.without_chunks.empty()) || plan.without_chunks.size() > kReplicaPacksMax;
+  std::vector<PackId> retired = plan.dead;
+  retired.insert(retired.end(), plan.repack.begin(), plan.repack.end());
+  if (renew_copies) retired.insert(retired.end(), plan.without_chunks.begin(), plan.without_chunks.end());
+  if (!busy) retired.insert(retired.end(), plan.orphans.begin(), plan.orphans.end());
+  const bool note_the_time = report_.clock_doubt_ns > 0;
+  if (retired.empty() && !note_the_time) return true;
+
+  report_.packs_dead = plan.dead.size();
+  report_.packs_repacked = plan.repack.size();
+  const RepackResult copied = HF_TRY(repack(vault_, *index, plan, options_.write, renew_copies ? &points : nullptr, progress_));
+  report_.bytes_repacked += copied.bytes_read;
+  report_.bytes_written += copied.bytes_written;
+  HF_TRY(stop_if_asked());
+
+  EpochRecord next = before;
+  if (!retired.empty()) {
+    Retirement r;
+    r.packs = std::move(retired);
+    for (const RecoveryPoint& p : points) r.marked.push_back(p.id);
+    std::sort(r.packs.begin(), r.packs.end());
+    r.packs.erase(std::unique(r.packs.begin(), r.packs.end()), r.packs.end());
+    std::sort(r.marked.begin(), r.marked.end());
+    next.retired.push_back(std::move(r));
+  }
+  if (!HF_TRY(decide(vault_, before, next))) return false;
+  if (!plan.vanished.empty()) HF_TRY(index->drop_packs({plan.vanished.begin(), plan.vanished.end()}));  // lost, and not missed
+  return true;
+}
+
+Result<PruneReport> Pruner::run() {
+  report_.bytes_before = HF_TRY(bytes_of(vault_.store()));
+  PointId name;
+  vault_.env().random(name.bytes);
+  HF_TRY(fence_the_dead());
+  lease_.emplace(HF_TRY(HeldLease::begin(vault_, name)));
+  const auto work = [&]() -> Status {
+    HF_TRY(remove_retired());
+    HF_TRY(pass_sentences());
+    constexpr int kAttempts = 5;
+    bool decided = false;
+    for (int i = 0; i < kAttempts && !decided; ++i) decided = HF_TRY(retire());
+    if (!decided) return Error(Code::conflict, "another prune runs, and was quicker each time", "let it end, then run it again");
+    HF_TRY(remove_retired());
+    // When nothing waits, no pack can hold a copy of a point that was removed: its tombstone has done its work.
+    const EpochRecord left = HF_TRY(newest_epoch(vault_));
+    std::uint64_t waiting = 0, bytes_waiting = 0;
+    HF_TRY(vault_.store().list(ObjectKind::pack, [&](std::string_view pack, std::uint64_t bytes) {
+      const auto id = PackId::parse(pack);
+      if (!id || !left.is_absent(*id)) return;
+      ++waiting;
+      bytes_waiting += bytes;
+    }));
+    report_.packs_waiting = waiting;
+    report_.bytes_waiting = bytes_waiting;
+    if (waiting == 0) {
+      std::vector<PointId> gone;
+      for (const PointId& p : HF_TRY(reaped_points(vault_)))
+        if (const auto there = vault_.store().open({ObjectKind::point, p.hex()}); !there && there.error().code == Code::not_found) gone.push_back(p);
+      HF_TRY(bury(vault_, gone));
+    }
+    return {};
+  };
+  const Status done = work();
+  // Also after a failure: we hold on to nothing that must stay.
+  const Status ended = lease_->end();
+  HF_TRY(done);
+  HF_TRY(ended);
+  report_.bytes_after = HF_TRY(bytes_of(vault_.store()));
+  return report_;
+}
+
+}  // namespace
+
+std::int64_t trusted_time(std::int64_t now_ns, std::vector<std::int64_t> events_ns) {
+  std::erase_if(events_ns, [&](std::int64_t t) { return t > now_ns - 20 * kHour; });
+  if (events_ns.empty()) return now_ns;
+  return std::min(now_ns, *std::max_element(events_ns.begin(), events_ns.end()) + 7 * kDay);
+}
+
+Result<PruneReport> prune(Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress) { return Pruner(vault, options, mark, progress).run(); }
+
+Result<PruneReport> rehearse_prune(const Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress) {
+  const auto copy = vault.over(make_overlay_store(vault.store()));
+  return prune(*copy, options, mark, progress);
+}
+
+}  // namespace hf

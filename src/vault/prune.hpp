@@ -1,0 +1,54 @@
+#pragma once
+// Prune: gives back the space of what no point needs. Nobody waits for it, and it waits for nobody: what a living session
+// may still need is retired now and removed by a later prune.
+//
+//   fence the dead ─ remove what earlier epochs retired ─ pass sentence on points whose grace has passed
+//   ─ mark what the points that are left need ─ copy what is live out of packs with much waste ─ retire (an epoch record)
+//   ─ remove, as far as no living session began before
+//
+// Crash story: at every step what was done is whole and what was not is as before. Copies without an epoch are chunks
+// stored twice; an epoch without removals is gone on with by the next prune; packs leave the index before they are removed.
+
+#include "base/progress.hpp"
+#include "vault/deletion.hpp"
+#include "vault/write_session.hpp"
+
+namespace hf {
+
+struct PruneOptions {
+  std::int64_t fence_after_ns = 3LL * 24 * 3600 * 1'000'000'000;  ///< a session this old is taken for dead
+  double unused_percent_max = 5;                ///< waste that is left in packs, of all that they hold
+  std::optional<std::uint64_t> repack_bytes_max;  ///< of packs that are read to copy what is live in them
+  WriteOptions write;
+};
+
+struct PruneReport {
+  std::uint64_t points_removed = 0;
+  std::uint64_t points_waiting = 0;      ///< forgotten, in their grace or under a hold
+  std::int64_t clock_doubt_ns = 0;       ///< how far this clock is ahead of what it is trusted for; 0: trusted
+  std::uint64_t packs = 0, packs_dead = 0, packs_repacked = 0, packs_removed = 0, packs_restored = 0;
+  std::uint64_t packs_waiting = 0, bytes_waiting = 0;  ///< retired, and not removed before sessions end
+  std::uint64_t bytes_repacked = 0, bytes_written = 0; ///< read from packs with waste; written into new ones
+  std::uint64_t bytes_before = 0, bytes_after = 0;     ///< of all objects of the vault
+  std::uint64_t bytes_unused = 0;                      ///< waste left in packs, about
+  std::uint64_t chunks_live = 0;
+  std::uint64_t sessions_fenced = 0;
+  std::vector<Lease> waits_for;          ///< sessions that began before, and live
+  std::uint64_t leases_unreadable = 0;   ///< count as living
+};
+
+/// Puts the keys of all chunks that these points need into `live`: contents, nodes, and what deltas build on. Fails where
+/// something can't be read, since then nobody knows what is needed below it.
+using MarkPoints = std::function<Status(const Vault& vault, const Index& index, const std::vector<RecoveryPoint>& points, ClaimSet& live, Progress& progress)>;
+
+/// Cancelled where progress.stop_requested, with everything whole. Conflict where other prunes keep winning.
+Result<PruneReport> prune(Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress);
+
+/// The same over a store that keeps all changes to itself: what prune() would do, to the byte.
+Result<PruneReport> rehearse_prune(const Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress);
+
+/// A clock that is far ahead of everything that happened in the vault may be wrong: it is trusted seven days beyond the
+/// newest event that is at least 20 hours old by it. Gives the trusted time, at most `now_ns`.
+std::int64_t trusted_time(std::int64_t now_ns, std::vector<std::int64_t> events_ns);
+
+}  // namespace hf

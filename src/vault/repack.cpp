@@ -1,0 +1,249 @@
+#include "vault/repack.hpp"
+
+#include <algorithm>
+
+#include "vault/chunk_reader.hpp"
+
+namespace hf {
+namespace {
+
+/// The place of each live chunk that counts, in order of keys; `visit(key, pack)` with positions in entries.packs().
+/// Where none counts (all are in packs that are missing or retired) it is not visited.
+template <class Visit, class Dead>
+Status for_each_live_place(MergedEntries& entries, const std::vector<std::uint8_t>& quality, const ClaimSet& live, Visit&& visit, Dead&& dead) {
+  std::optional<IndexEntry> e = HF_TRY(entries.next());
+  while (e) {
+    const ChunkKey key = e->key;
+    const bool is_live = live.contains(key);
+    std::uint32_t best = e->pack;
+    for (; e && e->key == key; e = HF_TRY(entries.next())) {
+      if (!is_live) dead(key, e->pack);
+      // Of equal places the pack with the smaller id: every prune chooses the same.
+      const bool better = quality[e->pack] != quality[best] ? quality[e->pack] > quality[best] : entries.packs()[e->pack].id < entries.packs()[best].id;
+      if (better) best = e->pack;
+    }
+    if (is_live && quality[best] > 0) visit(key, best);
+  }
+  return {};
+}
+
+/// Gathers chunks into segments and segments into packs of one class.
+class Copier {
+ public:
+  Copier(Vault& vault, PackClass pack_class, const WriteOptions& options)
+      : vault_(vault), class_(pack_class), pack_bytes_(options.pack_bytes != 0 ? options.pack_bytes : vault.store().traits().pack_bytes), compressor_(options.compression_level) {}
+
+  Status add_body(const SegmentInfo& segment, ByteView body) {
+    HF_TRY(ensure_pack());
+    HF_TRY(pack_->add_body(segment, body));
+    return finish_if_full();
+  }
+  Status add(const ChunkId& id, ByteView chunk) {
+    const std::size_t segment_bytes = class_ == PackClass::data ? ChunkWriter::kSegmentBytes : ChunkWriter::kSegmentBytes / 8;
+    if (!chunks_.empty() && (plain_.size() + chunk.size() > segment_bytes || chunks_.size() == kChunksPerSegmentMax)) HF_TRY(seal());
+    chunks_.push_back({id, static_cast<std::uint32_t>(chunk.size())});
+    append(plain_, chunk);
+    return {};
+  }
+  Status add_replica(const ObjectName& name, ByteView object) {
+    HF_TRY(ensure_pack());
+    return pack_->add_replica(name, object);
+  }
+  Status finish() {
+    HF_TRY(seal());
+    return finish_pack();
+  }
+  std::vector<FinishedPack> done;
+
+ private:
+  Status ensure_pack() {
+    if (!pack_) pack_ = HF_TRY(PackWriter::begin(vault_, class_));
+    return {};
+  }
+  Status seal() {
+    if (chunks_.empty()) return {};
+    HF_TRY(ensure_pack());
+    HF_TRY(pack_->add_segment(chunks_, plain_, compressor_));
+    chunks_.clear();
+    plain_.clear();
+    return finish_if_full();
+  }
+  Status finish_if_full() { return pack_->stored_bytes() >= pack_bytes_ ? finish_pack() : Status(); }
+  Status finish_pack() {
+    if (!pack_) return {};
+    const auto pack = std::move(pack_);
+    done.push_back(HF_TRY(pack->finish()));
+    return {};
+  }
+
+  Vault& vault_;
+  const PackClass class_;
+  const std::uint64_t pack_bytes_;
+  Compressor compressor_;
+  std::unique_ptr<PackWriter> pack_;
+  std::vector<NewChunk> chunks_;
+  Buffer plain_;
+};
+
+Status copy_pack(Vault& vault, ChunkReader& chunks, const PackId& id, ClaimSet& to_copy, SegmentOpener& opener, Buffer& frame, Copier& to, RepackResult& result) {
+  const auto doing = [&] { return "copying from pack " + id.brief(); };
+  const auto reader = HF_TRY(chunks.pack(id));
+  const PackDirectory directory = HF_TRY(read_pack_directory(vault, *reader, opener).context(doing));
+  result.bytes_read += reader->size();
+  for (const SegmentInfo& s : directory.segments) {
+    std::vector<std::size_t> wanted;
+    for (std::size_t i = 0; i < s.chunks.size(); ++i)
+      if (to_copy.contains(ChunkKey::of(s.chunks[i].first))) wanted.push_back(i);
+    if (wanted.empty()) continue;
+    if (wanted.size() == s.chunks.size()) {
+      frame.resize(s.stored_bytes);
+      HF_TRY(reader->read(s.offset, frame).context(doing));
+      HF_TRY(to.add_body(s, HF_TRY(opener.open_body(frame).context(doing))));
+    } else {
+      for (std::size_t i : wanted) HF_TRY(to.add(s.chunks[i].first, HF_TRY(chunks.read(s.chunks[i].first).context(doing)).bytes));
+    }
+    for (std::size_t i : wanted) to_copy.erase(ChunkKey::of(s.chunks[i].first));  // once is enough
+  }
+  return {};
+}
+
+Status write_runs(const Vault& vault, std::vector<FinishedPack> packs) {
+  std::vector<IndexedPack> table;
+  std::vector<IndexEntry> entries;
+  const auto write = [&]() -> Status {
+    if (table.empty()) return {};
+    std::sort(entries.begin(), entries.end(), [](const IndexEntry& a, const IndexEntry& b) { return a.key < b.key; });
+    std::size_t at = 0;
+    HF_TRY(write_index_run(vault, table, entries.size(), [&]() -> Result<std::optional<IndexEntry>> { return at < entries.size() ? std::optional(entries[at++]) : std::nullopt; }));
+    table.clear();
+    entries.clear();
+    return {};
+  };
+  constexpr std::size_t kRunEntries = 512 * 1024;
+  for (FinishedPack& p : packs) {
+    for (IndexEntry& e : p.entries) e.pack = static_cast<std::uint32_t>(table.size());
+    table.push_back(p.pack);
+    entries.insert(entries.end(), p.entries.begin(), p.entries.end());
+    if (entries.size() >= kRunEntries) HF_TRY(write());
+  }
+  return write();
+}
+
+}  // namespace
+
+Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std::unordered_set<PackId>& retired, const ClaimSet& live, const ClaimSet* only_with,
+                               const RepackLimits& limits) {
+  RepackPlan plan;
+  std::vector<std::uint8_t> quality;  // 0: no place at all, 1: found damaged, 2: sound
+  const auto read = [&]() -> Result<MergedEntries> { return MergedEntries::over(index.runs()); };
+  auto entries = HF_TRY(read());
+  const std::vector<IndexedPack> packs = entries.packs();
+  for (const IndexedPack& p : packs) quality.push_back(!stock.listed.contains(p.id) || retired.contains(p.id) ? 0 : stock.doubtful.contains(p.id) ? 1 : 2);
+  std::vector<std::uint64_t> live_count(packs.size());
+  std::vector<bool> surely_waste(packs.size(), only_with == nullptr);
+  HF_TRY(for_each_live_place(
+      entries, quality, live, [&](const ChunkKey&, std::uint32_t pack) { ++live_count[pack]; },
+      [&](const ChunkKey& key, std::uint32_t pack) {
+        if (only_with != nullptr && only_with->contains(key)) surely_waste[pack] = true;
+      }));
+
+  struct Candidate {
+    std::size_t pack = 0;
+    double waste = 0;  // share
+  };
+  std::vector<Candidate> candidates;
+  double unused = 0, total = 0;
+  for (std::size_t i = 0; i < packs.size(); ++i) {
+    const IndexedPack& p = packs[i];
+    if (!stock.listed.contains(p.id)) {
+      if (live_count[i] == 0 && p.chunk_count > 0) plan.vanished.push_back(p.id);
+      continue;
+    }
+    if (quality[i] == 0) continue;
+    if (p.chunk_count == 0) {
+      plan.without_chunks.push_back(p.id);
+    } else if (live_count[i] == 0) {
+      if (surely_waste[i]) plan.dead.push_back(p.id);
+    } else if (quality[i] == 2) {
+      const double waste = 1 - static_cast<double>(live_count[i]) / p.chunk_count;
+      unused += waste * static_cast<double>(p.stored_bytes);
+      total += static_cast<double>(p.stored_bytes);
+      candidates.push_back({i, waste});
+    }
+  }
+  for (const PackId& id : stock.orphans)
+    if (!retired.contains(id)) plan.orphans.push_back(id);
+
+  std::sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) { return a.waste != b.waste ? a.waste > b.waste : packs[a.pack].id < packs[b.pack].id; });
+  std::vector<bool> chosen(packs.size());
+  std::uint64_t chosen_bytes = 0;
+  const auto choose = [&](std::size_t i) {
+    if (chosen[i] || (limits.bytes_max && chosen_bytes + packs[i].stored_bytes > *limits.bytes_max)) return false;
+    chosen[i] = true;
+    chosen_bytes += packs[i].stored_bytes;
+    return true;
+  };
+  const double allowed = total * limits.unused_percent_max / 100;
+  for (const Candidate& c : candidates) {
+    if (unused <= allowed || c.waste <= 0) break;
+    if (choose(c.pack)) unused -= c.waste * static_cast<double>(packs[c.pack].stored_bytes);
+  }
+  plan.bytes_unused_left = static_cast<std::uint64_t>(std::max(unused, 0.0));
+  for (PackClass pack_class : {PackClass::data, PackClass::metadata}) {  // many small ones are joined
+    constexpr std::size_t kSmallMax = 16;
+    std::vector<std::size_t> small;
+    for (const Candidate& c : candidates)
+      if (packs[c.pack].pack_class == pack_class && packs[c.pack].stored_bytes < limits.pack_bytes / 4) small.push_back(c.pack);
+    if (small.size() > kSmallMax)
+      for (std::size_t i : small) choose(i);
+  }
+  for (PackClass pack_class : {PackClass::data, PackClass::metadata})
+    for (std::size_t i = 0; i < packs.size(); ++i)
+      if (chosen[i] && packs[i].pack_class == pack_class) plan.repack.push_back(packs[i].id);
+  if (!plan.repack.empty()) {
+    auto again = HF_TRY(read());
+    HF_TRY(for_each_live_place(
+        again, quality, live,
+        [&](const ChunkKey& key, std::uint32_t pack) {
+          if (chosen[pack]) plan.to_copy->insert(key);
+        },
+        [](const ChunkKey&, std::uint32_t) {}));
+  }
+  return plan;
+}
+
+Result<RepackResult> repack(Vault& vault, const Index& index, const RepackPlan& plan, const WriteOptions& options, const std::vector<RecoveryPoint>* copies_for, Progress& progress) {
+  RepackResult result;
+  std::map<PackId, PackClass> class_of;
+  for (const IndexedPack& p : index.packs()) class_of[p.id] = p.pack_class;
+  ChunkReader chunks(vault, index);
+  SegmentOpener opener(vault);
+  Buffer frame;
+  Copier data(vault, PackClass::data, options), metadata(vault, PackClass::metadata, options);
+  progress.items_total = plan.repack.size();
+  for (const PackId& id : plan.repack) {
+    if (progress.stop_requested) return Error(Code::cancelled, "stopped", "everything is whole; run it again: holdfast prune");
+    HF_TRY(copy_pack(vault, chunks, id, *plan.to_copy, opener, frame, class_of[id] == PackClass::data ? data : metadata, result));
+    ++progress.items_done;
+    progress.bytes_done = result.bytes_read;
+  }
+  HF_TRY(data.finish());
+  HF_TRY(metadata.finish());
+  if (copies_for != nullptr) {
+    for (const auto& [name, bytes] : HF_TRY(vault.replicas())) HF_TRY(metadata.add_replica(name, bytes));
+    for (const RecoveryPoint& p : *copies_for) {
+      const ObjectName name{ObjectKind::point, p.id.hex()};
+      HF_TRY(metadata.add_replica(name, HF_TRY(vault.store().get(name, kPointBytesMax))));
+    }
+    HF_TRY(metadata.finish());
+  }
+  std::vector<FinishedPack> done = std::move(data.done);
+  std::move(metadata.done.begin(), metadata.done.end(), std::back_inserter(done));
+  for (const FinishedPack& p : done) result.bytes_written += p.pack.stored_bytes;
+  // What was to be copied and lies in none of the packs as their directories tell it: the index is wrong about it.
+  if (plan.to_copy->size() > 0) return Error(Code::corrupt, std::to_string(plan.to_copy->size()) + " chunks are not where the index says; nothing was removed", "see what is wrong: holdfast verify");
+  HF_TRY(write_runs(vault, std::move(done)));
+  return result;
+}
+
+}  // namespace hf

@@ -1,0 +1,29 @@
+#include "vault/stock.hpp"
+
+#include <unordered_map>
+
+namespace hf {
+
+Result<Stock> take_stock(const Vault& vault, const Index& index) {
+  Stock out;
+  std::unordered_map<PackId, std::uint64_t> sizes;  // of packs that runs tell of
+  for (const auto& run : index.runs())
+    for (const IndexedPack& p : run->table().packs) sizes[p.id] = p.stored_bytes;
+  for (const Vault::StoredProof& p : HF_TRY(vault.proofs())) {  // oldest first: the newest word counts
+    for (const PackId& id : p.proof.damaged) out.doubtful.insert(id);
+    for (const PackId& id : p.proof.packs) out.doubtful.erase(id);
+  }
+  HF_TRY(vault.store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t bytes) {
+    const auto id = PackId::parse(name);
+    if (!id) return;
+    out.listed.emplace(*id, bytes);
+    const auto known = sizes.find(*id);
+    if (known == sizes.end()) out.orphans.push_back(*id);
+    else if (known->second != bytes) out.doubtful.insert(*id);
+  }));
+  for (const auto& [id, bytes] : sizes)
+    if (!out.listed.contains(id)) out.doubtful.insert(id);
+  return out;
+}
+
+}  // namespace hf

@@ -1,0 +1,19 @@
+#pragma once
+// What the store lists, compared with what the index tells.
+
+#include <map>
+#include <unordered_set>
+
+#include "vault/index.hpp"
+
+namespace hf {
+
+struct Stock {
+  std::map<PackId, std::uint64_t> listed;   ///< packs that are there, and their sizes
+  std::unordered_set<PackId> doubtful;      ///< the index tells of them; missing, of another size, or found damaged
+  std::vector<PackId> orphans;              ///< there, and in no run: their session died, or is not done yet
+};
+/// Costs a listing of the packs, and the reading of all proofs.
+Result<Stock> take_stock(const Vault& vault, const Index& index);
+
+}  // namespace hf

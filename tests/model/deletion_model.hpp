@@ -1,0 +1,319 @@
+#pragma once
+// A small-state model of fenced deletion, explored exhaustively. See README.md.
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace hf::model {
+
+/// What a test takes away.
+struct Rules {
+  bool wait_for_sessions = true;
+  bool look_at_points_since = true;
+  bool epochs_after_lease = true;
+  bool parent_after_lease = true;
+  bool fence = true;
+  bool decisions_in_turn = true;  ///< a decision counts only if nothing was decided since what it was based on was read
+};
+
+constexpr int kWriters = 3, kPrunes = 2, kPacks = 4, kPending = 2, kPoints = 1 + kWriters;
+
+using Bits = std::uint8_t;  // a set of packs, points or sessions
+constexpr Bits bit(int i) { return static_cast<Bits>(1u << i); }
+
+enum class PointState : std::uint8_t { absent, there, fenced };
+
+struct Retirement {
+  std::uint8_t epoch = 0;
+  Bits packs = 0, marked = 0;
+};
+
+/// The newest epoch record: it tells all that is decided and not done.
+struct Record {
+  std::uint8_t number = 0;
+  std::array<Retirement, kPending> pending{};
+  Bits condemned = 0;
+  Bits absent() const {
+    Bits out = condemned;
+    for (const Retirement& r : pending) out = static_cast<Bits>(out | r.packs);
+    return out;
+  }
+};
+
+/// What the store holds. Every pack holds the one chunk.
+struct Store {
+  Bits packs = bit(0);
+  Bits leases = 0;  // of writers
+  std::array<std::uint8_t, kWriters> lease_epoch{};
+  std::array<PointState, kPoints> points{PointState::there};  // 0 is the old point, then the writers'
+  Record record;
+  std::uint8_t packs_made = 1;
+};
+
+struct Writer {
+  std::uint8_t step = 0;
+  std::uint8_t seen = 0;
+  Bits absent = 0;
+  bool parent = false;  // builds on the old point: refers to the chunk without looking for it
+  bool found = false;
+};
+
+struct Prune {
+  std::uint8_t step = 0;
+  std::uint8_t rounds = 0;
+  Record read;       // what the decision under way is based on
+  Bits marked = 0, retire = 0, since = 0;
+  std::uint8_t which = 0;  // of the pending retirements
+};
+
+struct State {
+  Store store;
+  std::array<Writer, kWriters> writers;
+  std::array<Prune, kPrunes> prunes;
+};
+
+class Explorer {
+ public:
+  /// At most kWriters and kPrunes.
+  Explorer(Rules rules, int writers, int prunes) : rules_(rules), writers_(writers), prunes_(prunes) {}
+  /// Empty where every state is right; else what is wrong, with the steps that led there.
+  std::string run(std::size_t states_max) {
+    add(State(), 0, "");
+    while (!open_.empty()) {
+      const std::uint32_t at = open_.back();
+      open_.pop_back();
+      const State state = states_[at].state;
+      if (const std::string wrong = broken(state); !wrong.empty()) return wrong + "\n" + story_of(at);
+      if (states_.size() > states_max) return "too many states";
+      step_all(state, [&](const State& next, const std::string& what) { add(next, at, what); });
+    }
+    return "";
+  }
+  std::size_t states() const { return states_.size(); }
+
+ private:
+  struct Node {
+    State state;
+    std::uint32_t parent;
+    std::uint32_t what;  // in words_
+  };
+  void add(const State& s, std::uint32_t parent, const std::string& what) {
+    if (!seen_.insert(key_of(s)).second) return;
+    const auto word = word_at_.try_emplace(what, static_cast<std::uint32_t>(words_.size()));
+    if (word.second) words_.push_back(what);
+    open_.push_back(static_cast<std::uint32_t>(states_.size()));
+    states_.push_back({s, parent, word.first->second});
+  }
+  std::string story_of(std::uint32_t at) const {
+    std::string out;
+    for (; at != 0; at = states_[at].parent) out = words_[states_[at].what] + "\n" + out;
+    return out;
+  }
+  /// Field by field: padding has no part in it.
+  static std::string key_of(const State& s) {
+    std::string k;
+    const auto add = [&](auto v) { k.push_back(static_cast<char>(v)); };
+    const auto add_record = [&](const Record& r) {
+      add(r.number), add(r.condemned);
+      for (const Retirement& p : r.pending) add(p.epoch), add(p.packs), add(p.marked);
+    };
+    add(s.store.packs), add(s.store.leases), add(s.store.packs_made);
+    for (auto e : s.store.lease_epoch) add(e);
+    for (auto p : s.store.points) add(p);
+    add_record(s.store.record);
+    for (const Writer& w : s.writers) add(w.step), add(w.seen), add(w.absent), add(w.parent), add(w.found);
+    for (const Prune& p : s.prunes) add(p.step), add(p.rounds), add_record(p.read), add(p.marked), add(p.retire), add(p.since), add(p.which);
+    return k;
+  }
+
+  static std::string broken(const State& s) {
+    for (int i = 0; i < kPoints; ++i)
+      if (s.store.points[static_cast<std::size_t>(i)] == PointState::there && s.store.packs == 0) return "point " + std::to_string(i) + " has lost its data";
+    return "";
+  }
+
+  static Bits points_there(const Store& store) {
+    Bits out = 0;
+    for (int i = 0; i < kPoints; ++i)
+      if (store.points[static_cast<std::size_t>(i)] == PointState::there) out = static_cast<Bits>(out | bit(i));
+    return out;
+  }
+  /// Creates the next record; false where another prune was quicker.
+  bool decide(Store& store, const Record& read, Record next) const {
+    if (rules_.decisions_in_turn && read.number != store.record.number) return false;
+    next.number = static_cast<std::uint8_t>(store.record.number + 1);
+    store.record = next;
+    return true;
+  }
+
+  template <class Next>
+  void step_all(const State& s, Next&& next) const {
+    for (int i = 0; i < writers_; ++i) step_writer(s, i, next);
+    for (int i = 0; i < prunes_; ++i) step_prune(s, i, next);
+    // Anybody may take any session for dead at any time: create the fence, then remove the lease.
+    for (int i = 0; i < kWriters; ++i) {
+      if (!(s.store.leases & bit(i))) continue;
+      State n = s;
+      auto& point = n.store.points[static_cast<std::size_t>(1 + i)];
+      if (point == PointState::absent && rules_.fence) {
+        point = PointState::fenced;
+        next(n, "writer " + std::to_string(i) + " is fenced");
+      } else {  // fenced, or committed: its session has ended; without the rule the lease is simply taken away
+        n.store.leases = static_cast<Bits>(n.store.leases & ~bit(i));
+        next(n, "the lease of writer " + std::to_string(i) + " is taken away");
+      }
+    }
+  }
+
+  template <class Next>
+  void step_writer(const State& s, int i, Next&& next) const {
+    const std::string who = "writer " + std::to_string(i);
+    State n = s;
+    Writer& w = n.writers[static_cast<std::size_t>(i)];
+    Store& store = n.store;
+    const auto go = [&](std::uint8_t step, const std::string& what) {
+      w.step = step;
+      next(n, who + " " + what);
+    };
+    switch (w.step) {
+      case 0:  // the newest epoch, by name
+        w.seen = store.record.number;
+        if (!rules_.epochs_after_lease) w.absent = store.record.absent();
+        if (!rules_.parent_after_lease) w.parent = points_there(store) & bit(0);
+        return go(1, "saw epoch " + std::to_string(w.seen));
+      case 1:
+        store.leases = static_cast<Bits>(store.leases | bit(i));
+        store.lease_epoch[static_cast<std::size_t>(i)] = w.seen;
+        return go(2, "has a lease");
+      case 2:
+        if (rules_.epochs_after_lease) w.absent = store.record.absent();
+        return go(3, "read the newest record");
+      case 3:
+        if (rules_.parent_after_lease) w.parent = points_there(store) & bit(0);
+        return go(4, "chose its parent");
+      case 4:
+        w.found = w.parent || (store.packs & ~w.absent);
+        return go(w.found ? 6 : 5, w.found ? "found the chunk" : "did not find the chunk");
+      case 5:
+        if (store.packs_made == kPacks) return;
+        store.packs = static_cast<Bits>(store.packs | bit(store.packs_made++));
+        return go(6, "stored the chunk");
+      case 6: {
+        auto& point = store.points[static_cast<std::size_t>(1 + i)];
+        if (point != PointState::absent) return go(8, "lost against its fence");
+        point = PointState::there;
+        return go(7, "committed");
+      }
+      case 7:
+        store.leases = static_cast<Bits>(store.leases & ~bit(i));
+        return go(8, "ended its lease");
+      default: return;
+    }
+  }
+
+  template <class Next>
+  void step_prune(const State& s, int i, Next&& next) const {
+    constexpr std::uint8_t kRounds = 2;
+    const std::string who = "prune " + std::to_string(i);
+    State n = s;
+    Prune& p = n.prunes[static_cast<std::size_t>(i)];
+    Store& store = n.store;
+    const auto go = [&](std::uint8_t step, const std::string& what) {
+      p.step = step;
+      next(n, who + " " + what);
+    };
+    const auto again = [&](const std::string& what) {
+      const auto rounds = static_cast<std::uint8_t>(p.rounds + 1);
+      p = Prune();
+      p.rounds = rounds;
+      return go(rounds < kRounds ? 1 : 9, what);
+    };
+    switch (p.step) {
+      case 0:  // sentence: the old point goes
+        store.points[0] = PointState::absent;
+        return go(1, "removed the old point");
+      case 1:
+        p.read = store.record;
+        return go(2, "read the newest record");
+      case 2:
+        p.marked = points_there(store);
+        return go(3, "marked the points");
+      case 3: {  // what is to be retired: all of no use, or all copies but one
+        Bits candidates = static_cast<Bits>(store.packs & ~p.read.absent());
+        if (p.marked != 0 && candidates != 0) {
+          if (store.packs_made < kPacks) {  // what is live is copied, and the place that it had is retired
+            State copy = n;
+            Prune& q = copy.prunes[static_cast<std::size_t>(i)];
+            q.retire = candidates;
+            copy.store.packs = static_cast<Bits>(copy.store.packs | bit(copy.store.packs_made++));
+            q.step = 4;
+            next(copy, who + " copied the chunk");
+          }
+          int keep = 0;  // which pack is kept may differ between prunes
+          while (!(candidates & bit(keep))) ++keep;
+          if (i % 2 == 1)
+            for (keep = kPacks - 1; !(candidates & bit(keep));) --keep;
+          candidates = static_cast<Bits>(candidates & ~bit(keep));
+        }
+        p.retire = candidates;
+        return go(p.retire != 0 ? 4 : 5, "looked at the packs");
+      }
+      case 4: {
+        Record r = p.read;
+        for (Retirement& free : r.pending) {
+          if (free.packs != 0) continue;
+          free = {static_cast<std::uint8_t>(r.number + 1), p.retire, p.marked};
+          return decide(store, p.read, r) ? go(5, "retired packs") : again("was too late to retire, begins again");
+        }
+        return;  // no room in the model
+      }
+      case 5:
+        p.read = store.record;
+        p.marked = p.retire = 0;
+        return go(6, "read the newest record again");
+      case 6:  // a retirement that no living session is older than
+        for (std::uint8_t at = 0; at < kPending; ++at) {
+          const Retirement& r = p.read.pending[at];
+          bool waits = false;
+          for (int w = 0; w < kWriters; ++w) waits = waits || ((store.leases & bit(w)) && store.lease_epoch[static_cast<std::size_t>(w)] < r.epoch);
+          if (r.packs == 0 || (waits && rules_.wait_for_sessions)) continue;
+          p.which = at;
+          return go(10, "found no session from before epoch " + std::to_string(r.epoch));
+        }
+        if (p.read.condemned != 0) return go(8, "has nothing more to decide");
+        return again("is through");
+      case 7: {
+        Record r = p.read;
+        Retirement& mine = r.pending[p.which];
+        const bool elsewhere = store.packs & ~p.read.absent();
+        const bool restore = p.since != 0 && !elsewhere && rules_.look_at_points_since;
+        p.since = 0;
+        if (!restore) r.condemned = static_cast<Bits>(r.condemned | (mine.packs & store.packs));
+        mine = Retirement();
+        const bool decided = decide(store, p.read, r);
+        return go(5, !decided ? "was too late to decide" : restore ? "restored packs" : "condemned packs");
+      }
+      case 10:
+        p.since = static_cast<Bits>(points_there(store) & ~p.read.pending[p.which].marked);
+        return go(7, "looked at the points since");
+      case 8:  // what is condemned may be removed by anybody at any time
+        store.packs = static_cast<Bits>(store.packs & ~p.read.condemned);
+        return again("removed what is condemned");
+      default: return;
+    }
+  }
+
+  const Rules rules_;
+  const int writers_, prunes_;
+  std::vector<Node> states_;
+  std::vector<std::uint32_t> open_;
+  std::unordered_set<std::string> seen_;
+  std::vector<std::string> words_;
+  std::unordered_map<std::string, std::uint32_t> word_at_;
+};
+
+}  // namespace hf::model
