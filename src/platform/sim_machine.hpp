@@ -118,7 +118,7 @@ class Machine {
   unsigned cpus = 1;
   std::string host = "simulated";
   std::map<std::string, std::string> variables;
-  std::function<Result<CommandResult>(const std::string&)> command;
+  std::function<Result<CommandResult>(const std::string&, const CommandOptions&)> command;
 
   bool down = false;
   bool injected = false;  ///< the last call failed by a fault
