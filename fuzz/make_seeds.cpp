@@ -116,6 +116,10 @@ int main(int argc, char** argv) {
   text_seed("config", "seed",
             "# settings\nvault = \"/srv/backup/vault\"\npassphrase-command = 'pass show holdfast'\n[backup]\nexclude = [\"*.tmp\", \"a\\tb\\u00e9\",\n  'node_modules', # more\n]\n"
             "exclude-caches = true\ncompression-level = 3\n");
+  text_seed("config", "seed-policy",
+            "[policy]\nkeep-daily = 7\nkeep-yearly = \"all\"\nkeep-within = \"30d12h\"\nfull-every = \"quarter\"\nindependent = \"yearly\"\nexclude = \"*.tmp\"\n"
+            "[source.home]\npaths = [\"/home\", '/root']\nhost = \"web\"\nschedule = [\"Mon..Fri 02:00\", \"daily\"]\ntime-zone = \"Europe/Berlin\"\njitter = \"20m\"\n"
+            "differential-every = \"month\"\nkeep-last = 3\nkeep-hourly = 24\nrpo = \"26h\"\nrto = \"4h\"\nbefore = \"true\"\nhook-timeout = \"10m\"\nread-rate = \"20M\"\nexclude-caches = true\n");
   text_seed("recovery_key", "seed", "7QK2-M9D0-XH4T-1V8N-ZA\n0B6E-RR3W-58JC-GPYS-4K\n");
   text_seed("exclude", "seed", std::string_view("*.o\n# comment\n/home/x/tmp\nsrc/**/build/\n!keep.o\n[a-z]?\n\0home/x/keep.o", 67));
   Buffer replica;

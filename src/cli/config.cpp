@@ -1,5 +1,6 @@
 #include "cli/config.hpp"
 
+#include "cli/config_policy.hpp"
 #include "cli/text.hpp"
 #include "cli/toml.hpp"
 
@@ -12,11 +13,12 @@ class Reader {
 
   Result<Config> read(const TomlValue& root) {
     HF_TRY(read_table(root, ""));
+    config_.policy = HF_TRY(read_policy(root, file_name_));
     return std::move(config_);
   }
 
-  Error error(std::size_t line, std::string message, std::string hint = "") const {
-    return Error(Code::usage, file_name_ + ":" + std::to_string(line) + ": " + message, std::move(hint)).with_object(file_name_);
+  Error error(std::size_t line, const std::string& message, std::string hint = "") const {
+    return config_error(file_name_, line, message, std::move(hint));
   }
 
  private:
@@ -24,6 +26,7 @@ class Reader {
   Status read_table(const TomlValue& table, const std::string& prefix) {
     const Verb* verb = prefix.empty() ? nullptr : find_verb(verbs_, prefix);
     for (const auto& [key, value] : table.table) {
+      if (prefix.empty() && is_policy_key(key)) continue;  // read_policy() reads them
       if (value.type == TomlValue::Type::table) {
         const std::string name = prefix.empty() ? key : prefix + " " + key;
         if (!has_keys(name)) return unknown(value.line, key, prefix);
@@ -63,6 +66,7 @@ class Reader {
     };
     if (prefix.empty()) {
       add(global_options());
+      known.insert(known.end(), {"policy", "source"});
       for (const Verb* verb : verbs_)
         if (has_keys(std::string(verb->name))) known.emplace_back(verb->name.substr(0, verb->name.find(' ')));
     } else if (const Verb* verb = find_verb(verbs_, prefix)) {
@@ -119,9 +123,7 @@ class Reader {
                          : option.kind == Kind::bytes ? "a size like \"500M\""
                          : option.repeat              ? "a text or a list of texts, like [\"a\", \"b\"]"
                                                       : "a text in quotes";
-    constexpr const char* kGot[] = {"a text",         "a whole number", "a number", "true or false",
-                                    "a date or time", "a list",         "a table"};
-    return error(value.line, "'" + key + "' must be " + wanted + ", and is " + kGot[static_cast<std::size_t>(value.type)]);
+    return error(value.line, "'" + key + "' must be " + wanted + ", and is " + std::string(type_name(value)));
   }
 
   std::string file_name_;

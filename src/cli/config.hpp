@@ -6,6 +6,8 @@
 //   [backup]
 //   exclude = ["*.tmp", "node_modules"]
 //   exclude-caches = true
+//
+// [source.NAME] and [policy] hold the policy (config_policy.hpp).
 
 #include <map>
 #include <string>
@@ -14,12 +16,14 @@
 
 #include "base/result.hpp"
 #include "cli/verbs.hpp"
+#include "policy/policy.hpp"
 
 namespace hf::cli {
 
 struct Config {
   std::map<std::string, std::vector<std::string>, std::less<>> global;  ///< option name → values, as on the command line
   std::map<std::string, decltype(global), std::less<>> verbs;           ///< verb name → the same
+  Policy policy;
 };
 
 /// Pure: any bytes give a Config or a Code::usage error that names file, line and key. Keys are those of the table

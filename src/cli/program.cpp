@@ -38,7 +38,10 @@ Result<int> run_typed(Env& env, Terminal& terminal, Progress& progress, Output& 
   if (!line.verb->standalone) config = HF_TRY(load_config(env, line, verbs, config_file));
   Values values = HF_TRY(resolve_values(env, line, config, config_file));
   Settings settings;
-  if (!line.verb->standalone) settings = HF_TRY(make_settings(env, values, config_file));
+  if (!line.verb->standalone) {
+    settings = HF_TRY(make_settings(env, values, config_file));
+    settings.policy = HF_TRY(resolve_policy(env, std::move(config.policy), config_file));
+  }
   if (!config_file.empty()) out.detail("settings from " + config_file);
 
   Invocation invocation(*line.verb, env, terminal, out, progress, settings, std::move(values), std::move(line.arguments));

@@ -90,6 +90,15 @@ Result<Values> resolve_values(Env& env, const CommandLine& line, const Config& c
   return values;
 }
 
+Result<Policy> resolve_policy(Env& env, Policy policy, const std::string& config_file) {
+  for (SourcePolicy& source : policy.sources) {
+    if (source.host.empty()) source.host = env.host_name();
+    for (std::string& path : source.exclude_files) path = config_path(env, path, config_file);
+    for (std::string& path : source.paths) path = HF_TRY(env.absolute_path(config_path(env, path, config_file)));
+  }
+  return policy;
+}
+
 std::string default_vault(Env& env) {
   const std::string base = base_directory(env, "XDG_DATA_HOME", "/.local/share");
   return base.empty() ? "" : base + "/holdfast/vault";

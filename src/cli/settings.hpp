@@ -16,6 +16,9 @@ Result<Values> resolve_values(Env& env, const CommandLine& line, const Config& c
 /// The typed part that every verb sees.
 Result<Settings> make_settings(Env& env, const Values& values, const std::string& config_file);
 
+/// The policy as verbs see it: hosts filled in with this machine's name, paths absolute.
+Result<Policy> resolve_policy(Env& env, Policy policy, const std::string& config_file);
+
 /// $XDG_DATA_HOME/holdfast/vault, else ~/.local/share/holdfast/vault; "" without a home directory.
 std::string default_vault(Env& env);
 

@@ -17,6 +17,7 @@
 #include "cli/output.hpp"
 #include "cli/terminal.hpp"
 #include "platform/env.hpp"
+#include "policy/policy.hpp"
 
 namespace hf::cli {
 
@@ -100,6 +101,7 @@ struct Settings {
   std::string config_file = {};  ///< the one that was read; empty: none
   bool no_input = false;
   unsigned jobs = 1;  ///< worker threads
+  Policy policy = {};  ///< of the configuration file: hosts filled in, paths absolute
 };
 
 /// One run of one verb: what it was told, and the world it acts on. All references outlive it.

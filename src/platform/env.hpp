@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -62,9 +63,17 @@ class Fd {
   int handle_ = -1;
 };
 
+/// How a command runs, beyond its text.
+struct CommandOptions {
+  std::int64_t timeout_ns = 0;  ///< 0: none. Else it runs in a process group of its own, which is ended when the time is over
+  std::vector<std::pair<std::string, std::string>> variables = {};  ///< set in its environment, beside this program's
+  std::string input = {};       ///< its standard input; empty: /dev/null
+  bool errors_too = false;      ///< standard error goes into the output instead of passing through
+};
 struct CommandResult {
-  int exit_status = 0;  ///< 128 + signal where a signal ended it
-  std::string output;   ///< standard output, at most 1 MiB
+  int exit_status = 0;     ///< 128 + signal where a signal ended it
+  std::string output;      ///< standard output, at most 1 MiB
+  bool timed_out = false;  ///< it was ended because its time was over
 };
 
 class Env {
@@ -135,8 +144,8 @@ class Env {
   virtual std::optional<std::string> variable(const std::string& name) = 0;  ///< environment variable
   /// Absolute, without "." and "..", symlinks resolved as far as the path exists.
   virtual Result<std::string> absolute_path(const std::string& path) = 0;
-  /// Runs `/bin/sh -c command` with no standard input; standard error passes through.
-  virtual Result<CommandResult> run_command(const std::string& command) = 0;
+  /// Runs `/bin/sh -c command` and waits for its end. With a time-out, processes that it left behind are not waited for.
+  virtual Result<CommandResult> run_command(const std::string& command, const CommandOptions& options = {}) = 0;
 
   // --- loops and conveniences over the calls above; all retry EINTR ---
   /// Opens with flags | O_CLOEXEC. The error names `name`.

@@ -6,7 +6,6 @@
 #include <linux/fs.h>
 #include <pwd.h>
 #include <sched.h>
-#include <spawn.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
@@ -14,14 +13,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <climits>
-#include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <limits>
@@ -32,7 +29,7 @@
 
 #include "base/assert.hpp"
 #include "base/mutex.hpp"
-#include "platform/env.hpp"
+#include "platform/real_command.hpp"
 
 extern char** environ;
 
@@ -46,7 +43,6 @@ constexpr long kSysFchmodat2 = 452;  // Linux 6.6, the same number on every arch
 #endif
 // Most directories fit into one call; larger buffers only cost page faults.
 constexpr std::size_t kListBytes = 64 * 1024;
-constexpr std::size_t kCommandOutputMax = 1024 * 1024;
 constexpr std::int64_t kSecond = 1'000'000'000;
 
 template <class T>
@@ -387,7 +383,9 @@ class RealEnv final : public Env {
   }
 
   Result<std::string> absolute_path(const std::string& path) override;
-  Result<CommandResult> run_command(const std::string& command) override;
+  Result<CommandResult> run_command(const std::string& command, const CommandOptions& options) override {
+    return run_real_command(*this, command, options);
+  }
 
  private:
   using Names = std::unordered_map<std::uint32_t, std::optional<std::string>>;
@@ -457,54 +455,6 @@ Result<std::string> RealEnv::absolute_path(const std::string& path) {
     rest = whole.substr(slash + 1) + (rest.empty() ? "" : "/") + rest;
     whole.resize(slash == 0 ? 1 : slash);
   }
-}
-
-Result<CommandResult> RealEnv::run_command(const std::string& command) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) < 0) return Error::from_errno(errno, "making a pipe");
-  Fd reader(*this, ends[0]), writer(*this, ends[1]);
-
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, writer.get(), STDOUT_FILENO);
-  // The command starts with the signals of a fresh process, whatever this one ignores or blocks.
-  sigset_t all, none;
-  sigfillset(&all);
-  sigemptyset(&none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-
-  std::string shell = "/bin/sh", option = "-c", text = command;
-  char* const arguments[] = {shell.data(), option.data(), text.data(), nullptr};
-  pid_t child = 0;
-  const int error = ::posix_spawn(&child, shell.c_str(), &actions, &attributes, arguments, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (error != 0) return Error::from_errno(error, "starting /bin/sh");
-  writer.reset();
-
-  CommandResult result;
-  Buffer part(64 * 1024);
-  int read_error = 0;
-  for (;;) {
-    const ssize_t n = sys_read(reader.get(), part.data(), part.size());
-    if (n == -EINTR) continue;
-    if (n < 0) read_error = static_cast<int>(-n);
-    if (n <= 0) break;
-    // What goes beyond the limit is read and dropped, so that the command does not block or die of SIGPIPE.
-    const std::size_t room = kCommandOutputMax - result.output.size();
-    result.output.append(as_text(part).substr(0, std::min(static_cast<std::size_t>(n), room)));
-  }
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) return Error::from_errno(errno, "waiting for a command");
-  if (read_error != 0) return Error::from_errno(read_error, "reading the output of a command");
-  result.exit_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-  return result;
 }
 
 }  // namespace

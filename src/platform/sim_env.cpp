@@ -160,6 +160,9 @@ void SimEnv::set_cpu_count(unsigned count) {
   machine_->cpus = count;
 }
 void SimEnv::on_command(std::function<Result<CommandResult>(const std::string&)> run) {
+  on_command([run = std::move(run)](const std::string& command, const CommandOptions&) { return run(command); });
+}
+void SimEnv::on_command(std::function<Result<CommandResult>(const std::string&, const CommandOptions&)> run) {
   Lock lock(mutex_);
   machine_->command = std::move(run);
 }
@@ -699,14 +702,14 @@ Result<std::string> SimEnv::absolute_path(const std::string& path) {
   Lock lock(mutex_);
   return machine_->absolute(path);
 }
-Result<CommandResult> SimEnv::run_command(const std::string& command) {
-  std::function<Result<CommandResult>(const std::string&)> run;
+Result<CommandResult> SimEnv::run_command(const std::string& command, const CommandOptions& options) {
+  std::function<Result<CommandResult>(const std::string&, const CommandOptions&)> run;
   {
     Lock lock(mutex_);
     run = machine_->command;
   }
-  if (!run) return CommandResult{.exit_status = 127, .output = {}};
-  return run(command);
+  if (!run) return CommandResult{.exit_status = 127, .output = {}, .timed_out = false};
+  return run(command, options);
 }
 
 }  // namespace hf

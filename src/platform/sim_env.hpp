@@ -74,6 +74,7 @@ class SimEnv : public Env {
   void set_host_name(const std::string& name);
   void set_cpu_count(unsigned count);
   void on_command(std::function<Result<CommandResult>(const std::string&)> run);  ///< 127 and no output at first
+  void on_command(std::function<Result<CommandResult>(const std::string&, const CommandOptions&)> run);
 
   // --- a test's own view of the disk: absolute paths, parents are made ---
   void put_file(const std::string& path, std::string_view content, unsigned mode = 0644);
@@ -128,7 +129,7 @@ class SimEnv : public Env {
   std::optional<std::string> group_name(std::uint32_t gid) override;
   std::optional<std::string> variable(const std::string& name) override;
   Result<std::string> absolute_path(const std::string& path) override;
-  Result<CommandResult> run_command(const std::string& command) override;
+  Result<CommandResult> run_command(const std::string& command, const CommandOptions& options = {}) override;
 
  private:
   Mutex mutex_;

@@ -119,7 +119,7 @@ class Machine {
   std::string host = "simulated";
   std::uint64_t boots = 1;
   std::map<std::string, std::string> variables;
-  std::function<Result<CommandResult>(const std::string&)> command;
+  std::function<Result<CommandResult>(const std::string&, const CommandOptions&)> command;
 
   bool down = false;
   bool injected = false;  ///< the last call failed by a fault

@@ -1,0 +1,79 @@
+#include "cli/policy_facts.hpp"
+
+#include <map>
+#include <unordered_set>
+
+#include "cli/text.hpp"
+#include "platform/zone_files.hpp"
+
+namespace hf::cli {
+
+Result<std::vector<const SourcePolicy*>> chosen_sources(const Invocation& in) {
+  const Policy& policy = in.settings.policy;
+  if (policy.sources.empty())
+    return Error(Code::usage, "there is no policy", "write one into ~/.config/holdfast/holdfast.toml:\n  [source.home]\n  paths = [\"~/\"]\n  schedule = \"daily\"\n  keep-daily = 7\n  keep-monthly = 12")
+        .with_detail(in.settings.config_file.empty() ? "there is no holdfast.toml" : printable(in.settings.config_file) + " names no source");
+  std::vector<const SourcePolicy*> out;
+  const std::string name = in.text("source");
+  if (!name.empty()) {
+    const SourcePolicy* source = policy.find(name);
+    std::vector<std::string> known;
+    for (const SourcePolicy& s : policy.sources) known.push_back(s.name);
+    if (source == nullptr) {
+      const auto meant = nearest(name, known);
+      return Error(Code::usage, "the policy has no source '" + printable(name) + "'", meant ? "did you mean '" + *meant + "'?" : "it has " + listed(known));
+    }
+    out.push_back(source);
+    return out;
+  }
+  for (const SourcePolicy& source : policy.sources) out.push_back(&source);
+  return out;
+}
+
+Result<TimeZone> zone_of(Env& env, const SourcePolicy& source) {
+  if (source.time_zone.empty()) return local_time_zone(env);
+  return load_time_zone(env, source.time_zone).context([&] { return "time-zone of source '" + source.name + "'"; });
+}
+
+Result<std::vector<JudgedSource>> judged_sources(Env& env, const Policy& policy, const std::vector<const SourcePolicy*>& sources, const PointList& list, bool all_proven) {
+  std::map<const SourcePolicy*, std::vector<const RecoveryPoint*>> claimed;
+  for (const RecoveryPoint& p : list.points) claimed[source_of(policy, p)].push_back(&p);
+  std::vector<JudgedSource> out;
+  const auto add = [&](const SourcePolicy* source, TimeZone zone) {
+    JudgedSource& judged = out.emplace_back();
+    judged.policy = source;
+    judged.zone = std::move(zone);
+    judged.points = std::move(claimed[source]);
+    for (const RecoveryPoint* p : judged.points) {
+      PointFacts& facts = judged.facts.emplace_back();
+      facts.id = p->id;
+      facts.time_ns = p->started_ns;
+      facts.source = source != nullptr ? source->name : p->source();
+      facts.kind = p->kind;
+      facts.complete = p->complete();
+      facts.proven = all_proven;
+    }
+    judged.pace_ns = usual_pace(judged.facts);
+  };
+  for (const SourcePolicy* source : sources) {
+    add(source, HF_TRY(zone_of(env, *source)));
+    JudgedSource& judged = out.back();
+    if (judged.facts.size() >= 3) continue;
+    if (const auto spacing = spacing_of(*source, judged.zone, env.wall_ns()); spacing && *spacing) judged.pace_ns = (*spacing)->least_ns;
+  }
+  if (!claimed[nullptr].empty()) add(nullptr, local_time_zone(env));
+  return out;
+}
+
+Result<bool> all_packs_proven(const Vault& vault) {
+  std::unordered_set<std::string> proven;
+  for (const Vault::StoredProof& stored : HF_TRY(vault.proofs())) {
+    for (const PackId& id : stored.proof.damaged) proven.erase(id.hex());
+    for (const PackId& id : stored.proof.packs) proven.insert(id.hex());
+  }
+  bool all = !proven.empty();
+  if (all) HF_TRY(vault.store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t) { all = all && proven.contains(std::string(name)); }));
+  return all;
+}
+
+}  // namespace hf::cli
