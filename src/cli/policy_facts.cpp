@@ -1,6 +1,7 @@
 #include "cli/policy_facts.hpp"
 
 #include <map>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "cli/text.hpp"
@@ -35,9 +36,18 @@ Result<TimeZone> zone_of(Env& env, const SourcePolicy& source) {
   return load_time_zone(env, source.time_zone).context([&] { return "time-zone of source '" + source.name + "'"; });
 }
 
-Result<std::vector<JudgedSource>> judged_sources(Env& env, const Policy& policy, const std::vector<const SourcePolicy*>& sources, const PointList& list, bool all_proven) {
+Result<std::vector<JudgedSource>> judged_sources(Env& env, const Policy& policy, const std::vector<const SourcePolicy*>& sources, const PointList& list, bool all_proven,
+                                                 const std::vector<StoredHold>& holds) {
   std::map<const SourcePolicy*, std::vector<const RecoveryPoint*>> claimed;
   for (const RecoveryPoint& p : list.points) claimed[source_of(policy, p)].push_back(&p);
+  std::unordered_map<PointId, const Hold*> held;
+  for (const StoredHold& h : holds) {
+    if (h.hold.until_ns != 0 && h.hold.until_ns <= env.wall_ns()) continue;
+    for (const PointId& id : h.hold.points) {
+      const Hold*& at = held[id];  // of several, the one that holds longest
+      if (at == nullptr || h.hold.until_ns == 0 || (at->until_ns != 0 && h.hold.until_ns > at->until_ns)) at = &h.hold;
+    }
+  }
   std::vector<JudgedSource> out;
   const auto add = [&](const SourcePolicy* source, TimeZone zone) {
     JudgedSource& judged = out.emplace_back();
@@ -52,6 +62,11 @@ Result<std::vector<JudgedSource>> judged_sources(Env& env, const Policy& policy,
       facts.kind = p->kind;
       facts.complete = p->complete();
       facts.proven = all_proven;
+      if (const auto at = held.find(p->id); at != held.end()) {
+        facts.held = true;
+        facts.hold_reason = at->second->reason;
+        if (at->second->until_ns != 0) facts.held_until_ns = at->second->until_ns;
+      }
     }
     judged.pace_ns = usual_pace(judged.facts);
   };

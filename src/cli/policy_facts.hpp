@@ -6,7 +6,7 @@
 #include "cli/verb.hpp"
 #include "policy/check.hpp"
 #include "policy/retention.hpp"
-#include "vault/vault.hpp"
+#include "vault/deletion.hpp"
 
 namespace hf::cli {
 
@@ -28,7 +28,7 @@ struct JudgedSource {
 /// Every point of the list in exactly one: those of `sources` first, in their order, then what none claims, if anything.
 /// The points are loans from `list`.
 Result<std::vector<JudgedSource>> judged_sources(Env& env, const Policy& policy, const std::vector<const SourcePolicy*>& sources, const PointList& list,
-                                                 bool all_proven);
+                                                 bool all_proven, const std::vector<StoredHold>& holds);
 
 /// Does a read-back of every pack stand recorded that lies in the vault now? Then every point is proven. Costs a listing;
 /// no pack is read. False also where only some are: which points those carry, their trees would have to tell.

@@ -98,6 +98,26 @@ Result<int> show(Invocation& in, const Vault& vault, const std::string& referenc
   return 0;
 }
 
+Result<int> show_forgotten(Invocation& in, const PointList& list) {
+  const auto end_of = [](const ForgottenPoint& f) { return f.tombstone.time_ns + static_cast<std::int64_t>(f.tombstone.grace_seconds) * 1'000'000'000; };
+  in.out.begin_list();
+  Table t({{"POINT"}, {"TIME"}, {"SOURCE"}, {"FORGOTTEN"}, {"STAYS UNTIL"}, {"WHY"}});
+  for (const ForgottenPoint& f : list.forgotten) {
+    if (in.out.json_mode()) {
+      Json item = json_of_point(f.point);
+      item["forgotten"] = utc_time(f.tombstone.time_ns);
+      item["stays_until"] = utc_time(end_of(f));
+      put_name(item, "why", f.tombstone.reason);
+      if (!in.out.item(item)) break;
+      continue;
+    }
+    t.row({f.point.id.brief(), local_time(f.point.started_ns).substr(0, 16), f.point.source(), local_time(f.tombstone.time_ns).substr(0, 16), local_time(end_of(f)).substr(0, 16), f.tombstone.reason});
+  }
+  if (list.forgotten.empty()) in.out.note("No forgotten recovery point is left.");
+  else t.print(in.out);
+  return 0;
+}
+
 Result<int> run(Invocation& in) {
   const std::string first = in.argument("show"), second = in.argument("POINT");
   if (!second.empty() && first != "show") return Error(Code::usage, "only one recovery point can be shown at a time", "holdfast points show " + first);
@@ -107,6 +127,7 @@ Result<int> run(Invocation& in) {
   if (in.flag("unreadable")) return show(in, *vault, "latest");
 
   PointList list = HF_TRY(vault->points());
+  if (in.flag("forgotten")) return show_forgotten(in, list);
   const std::vector<std::string> tags = in.texts("tag");
   const std::string host = in.text("host"), source = in.text("source");
   std::erase_if(list.points, [&](const RecoveryPoint& p) {
@@ -148,7 +169,7 @@ const Verb& points_verb() {
            "what that takes in the vault. Points are named by the first digits of their id; 'latest' is the newest one.",
            "JSON: an array of {\"id\", \"time\", \"source\", \"kind\", \"complete\", \"ended\", \"host\", \"user\", \"paths\", \"tags\", \"files\", "
            "\"bytes\", \"bytes_read\", \"bytes_new\", \"bytes_stored\", \"unreadable\", \"inconsistent\", \"parent\", \"base_full\", \"program\"}; "
-           "'show' gives one such object with \"unreadable_items\": [{\"path\", \"reason\"}]. Exit status 5 where a point can't be read."},
+           "--forgotten adds \"forgotten\", \"stays_until\", \"why\"; 'show' gives one such object with \"unreadable_items\": [{\"path\", \"reason\"}]. Exit status 5 where a point can't be read."},
       .examples = {{"holdfast points", "All of them."},
                    {"holdfast points --last 5 --tag laptop", "The last five with this tag."},
                    {"holdfast points show latest", "All that is known about the newest."},
@@ -159,6 +180,7 @@ const Verb& points_verb() {
                   {.name = "tag", .value = "TAG", .help = "only those with this tag (any of them, if repeated)", .repeat = true},
                   {.name = "host", .value = "NAME", .help = "only those of this host"},
                   {.name = "source", .value = "TEXT", .help = "only those whose source contains TEXT"},
+                  {.name = "forgotten", .help = "those that were forgotten and can be brought back (holdfast undelete)"},
                   {.name = "unreadable", .help = "with show: list what could not be read"}},
       .run = run,
   };

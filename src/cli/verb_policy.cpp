@@ -149,7 +149,7 @@ Result<int> explain(Invocation& in) {
   const auto vault = HF_TRY(open_vault(in));
   const PointList list = HF_TRY(vault->points());
   const bool one_source = in.given("source");
-  const auto judged = HF_TRY(judged_sources(in.env, in.settings.policy, sources, list, HF_TRY(all_packs_proven(*vault))));
+  const auto judged = HF_TRY(judged_sources(in.env, in.settings.policy, sources, list, HF_TRY(all_packs_proven(*vault)), HF_TRY(holds(*vault))));
   in.out.begin_list();
   std::size_t kept = 0, forgotten = 0, unclaimed = 0;
   Table table({{"POINT"}, {"TIME"}, {"SOURCE"}, {"KIND"}, {"COMPLETE"}, {"UNTIL"}, {"KEPT BY"}});

@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <pwd.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>

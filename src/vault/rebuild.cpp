@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "vault/deletion.hpp"
 #include "vault/index.hpp"
 #include "vault/pack_reader.hpp"
 #include "vault/pack_writer.hpp"
@@ -71,11 +72,19 @@ Result<RebuildReport> restore_description(ObjectStore& store) {
   return report;
 }
 
-Status rebuild(Vault& vault, RebuildReport& report, Progress& progress) {
+namespace {
+
+Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progress) {
   ObjectStore& store = vault.store();
   std::vector<std::string> old_runs;
   HF_TRY(store.list(ObjectKind::index, [&](std::string_view name, std::uint64_t) { old_runs.emplace_back(name); }));
-  const std::vector<PackId> ids = HF_TRY(all_packs(store));
+  std::vector<PackId> ids = HF_TRY(all_packs(store));
+  const EpochRecord epoch = HF_TRY(newest_epoch(vault));
+  std::erase_if(ids, [&](const PackId& id) { return epoch.is_absent(id); });
+  // Seen is not durable: whoever stored a pack may have died before it was, and a run must name only durable ones.
+  std::vector<ObjectName> seen;
+  for (const PackId& id : ids) seen.push_back({ObjectKind::pack, id.hex()});
+  HF_TRY(store.settle(seen));
   progress.items_total = ids.size();
 
   constexpr std::size_t kRunEntries = 512 * 1024;
@@ -155,8 +164,10 @@ Status rebuild(Vault& vault, RebuildReport& report, Progress& progress) {
   }
   HF_TRY(write_run());
 
+  const auto reaped = HF_TRY(reaped_points(vault));
   HF_TRY(for_each_replica(store, [&](const ObjectName& name, const Buffer& object) -> Status {
     if (name.kind != ObjectKind::point) return {};
+    if (const auto id = PointId::parse(name.name); id && reaped.contains(*id)) return {};  // a prune removed it
     const auto plain = vault.open_sealed(SealedKind::point, object);
     if (!plain || !decode_point(*plain, vault.keys().signer())) return {};  // another vault's, or damaged
     if (HF_TRY(put_if_absent(store, name, object))) ++report.points_restored;
@@ -174,6 +185,19 @@ Status rebuild(Vault& vault, RebuildReport& report, Progress& progress) {
     HF_TRY(store.remove({ObjectKind::index, name}));
   }
   return {};
+}
+
+}  // namespace
+
+Status rebuild(Vault& vault, RebuildReport& report, Progress& progress) {
+  // A prune that runs meanwhile leaves what this session lists.
+  PointId name;
+  vault.env().random(name.bytes);
+  HeldLease lease = HF_TRY(HeldLease::begin(vault, name));
+  const Status done = rebuild_under_lease(vault, report, progress);
+  const Status ended = lease.end();
+  HF_TRY(done);
+  return ended;
 }
 
 }  // namespace hf
