@@ -115,8 +115,8 @@ Result<int> run_forget(Invocation& in) {
   if (choice.chosen.empty()) in.out.note(fmt::format("Nothing to forget: {} kept.{}", choice.kept, others));
   else if (dry) in.out.note(fmt::format("{} would be forgotten, {} kept.{} Nothing was changed.", choice.chosen.size(), choice.kept, others));
   else
-    in.out.note(fmt::format("{} forgotten, {} kept.{} Take it back within {}: holdfast undelete POINT.  Give the space back: holdfast prune", choice.chosen.size(), choice.kept, others,
-                            grace.ns == 0 ? "no time at all" : text_of(grace)));
+    in.out.note(fmt::format("{} forgotten, {} kept.{} {}Give the space back: holdfast prune", choice.chosen.size(), choice.kept, others,
+                            grace.ns == 0 ? std::string() : "Take it back within " + text_of(grace) + ": holdfast undelete POINT.  "));
   for (const DamagedPoint& d : list.damaged) in.out.error(Error(d.error).with_hint("it is kept: what can't be read can't be judged; see holdfast verify"));
   return list.damaged.empty() ? 0 : exit_status(Code::corrupt);
 }
