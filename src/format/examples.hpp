@@ -184,7 +184,7 @@ inline RecoveryPoint point() {
   p.inconsistent_count = 1;
   return p;
 }
-inline Proof proof() { return {1'700'000'000'000'000'000, {id<PackId>(1), id<PackId>(2)}, {id<PackId>(3)}}; }
+inline Proof proof() { return {1'700'000'000'000'000'000, {id<PackId>(1), id<PackId>(2)}, {id<PackId>(3)}, {}}; }
 
 inline KeySlot key_slot(SlotKind kind = SlotKind::passphrase) {
   KeySlot s;
