@@ -84,10 +84,19 @@ def differences(source, restored):
     return sum(1 for line in done.stdout.splitlines() if not line.endswith(" ./"))
 
 
-def stored_bytes(vault):
-    """What the vault takes on disk."""
-    entries = [vault] + [pathlib.Path(folder, name) for folder, below, names in os.walk(vault) for name in below + names]
+def disk_bytes(top):
+    entries = [top] + [pathlib.Path(folder, name) for folder, below, names in os.walk(top) for name in below + names]
     return sum(os.lstat(entry).st_blocks * 512 for entry in entries)
+
+
+def parity_bytes(vault):
+    """What our parity takes on disk, which no peer has."""
+    return disk_bytes(vault / "parity") if (vault / "parity" / "00").exists() else 0
+
+
+def stored_bytes(vault):
+    """What the vault takes on disk, parity apart."""
+    return disk_bytes(vault) - parity_bytes(vault)
 
 
 class Turn:
@@ -121,6 +130,7 @@ class Turn:
             return
         last, size = "p1", stored_bytes(program.vault)
         row["size"].append(size)
+        row["parity"].append(parity_bytes(program.vault))
         if "again" in self.steps and self.step("again", program.backup(self.live, "p2")):
             last = "p2"
             row["growth_again"].append(stored_bytes(program.vault) - size)
@@ -143,7 +153,7 @@ class Turn:
 
 
 def empty_row():
-    return dict(steps={}, size=[], growth_again=[], growth_next=[], size_pruned=[], differs=[], failed=[])
+    return dict(steps={}, size=[], parity=[], growth_again=[], growth_next=[], size_pruned=[], differs=[], failed=[])
 
 
 # --- what the machine could do ------------------------------------------------------------------------------------------

@@ -77,10 +77,10 @@ def main_table(result, limit_seconds):
         body.append([name, *(show(of_step(row, step)) for step in TIMED),
                      show(v1 / first, 0), show(100 * limit_seconds / first, 0), show(ratio(100 * limit_seconds, less_open), 0),
                      show(restored / of_step(row, "restore"), 0),
-                     show(median(row["size"]) / 1e6, 1), show(median(row["growth_again"]) / 1e6),
+                     show(median(row["size"]) / 1e6, 1), show(median(row["parity"]) / 1e6, 1), show(median(row["growth_again"]) / 1e6),
                      show(median(row["growth_next"]) / 1e6), show(median(row["size_pruned"]) / 1e6, 1),
                      show(max(row["differs"], key=abs, default=NONE), 0)])
-    table(["seconds", *TIMED, "first MB/s", "% of limit", "less open", "restore MB/s", "size MB", "again +MB", "next +MB",
+    table(["seconds", *TIMED, "first MB/s", "% of limit", "less open", "restore MB/s", "size MB", "parity MB", "again +MB", "next +MB",
            "pruned MB", "differs"], body)
 
 

@@ -4,6 +4,7 @@
 
 #include "codec/compress.hpp"
 #include "format/examples.hpp"
+#include "format/parity.hpp"
 #include "format/wire.hpp"
 #include "fuzz/check.hpp"
 
@@ -49,6 +50,23 @@ int main(int argc, char** argv) {
   stored.encode(head);
   append(head, as_bytes("hello"));
   write("pack", "seed-segment-stored", chosen(3, head));
+
+  Buffer small_pack(10'000);
+  for (std::size_t i = 0; i < small_pack.size(); ++i) small_pack[i] = static_cast<std::uint8_t>(i);
+  ParityHead parity_head;
+  parity_head.shape = ParityShape::suited(small_pack.size());
+  parity_head.pack = PackId{content_name(small_pack)};
+  write("parity", "seed-head", chosen(0, parity_head.encode()));
+  parity_head.shape = ParityShape::suited(32u << 20);
+  write("parity", "seed-head-large", chosen(0, parity_head.encode()));
+  parity_head.shape = ParityShape::suited(3 * ContentName::kBlockBytes);
+  Buffer table = parity_head.encode();
+  table.resize(table.size() + parity_head.shape.table_bytes(), 7);
+  write("parity", "seed-table", chosen(1, table));
+  write("parity", "seed-choice", chosen(2, ParityChoice().encode()));
+  Buffer parity_pack{200, 3};
+  append(parity_pack, ByteView(small_pack).first(5'000));
+  write("parity", "seed-pack", chosen(3, parity_pack));
 
   IndexTrailer index_trailer;
   index_trailer.table_offset = 123456;

@@ -5,6 +5,7 @@
 #include "cli/settings.hpp"
 #include "cli/text.hpp"
 #include "store/local/local_store.hpp"
+#include "vault/parity.hpp"
 
 namespace hf::cli {
 namespace {
@@ -148,6 +149,8 @@ Result<CreatedVault> create_vault(Invocation& in, const std::string& path, const
 
   InitOptions init;
   init.label = first.kind == SlotKind::passphrase ? "first passphrase" : first.kind == SlotKind::key_file ? "first key file" : "first recovery key";
+  // Before the vault is one: a choice that an init which died left is made anew.
+  HF_TRY(choose_parity(*store, options.parity ? std::optional(ParityChoice()) : std::nullopt));
   out.vault = HF_TRY(Vault::create(in.env, std::move(store), init, first.view()));
   const auto finish = [&]() -> Status {
     if (!generated.empty()) {

@@ -29,6 +29,7 @@ Result<std::unique_ptr<Vault>> open_vault_in(Invocation& in, StoreOpener opener)
 struct CreateOptions {
   bool recovery_key = true;        ///< add a recovery key and make the sheet
   bool may_generate = false;       ///< where no secret was given and nobody can be asked: generate a passphrase and keep it
+  bool parity = true;              ///< packs get parity
   std::string sheet_file = {};     ///< write the sheet there (0600, never over a file that exists); empty: only give its text
 };
 struct CreatedVault {

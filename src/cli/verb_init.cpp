@@ -17,6 +17,7 @@ Result<int> run(Invocation& in) {
   CreateOptions options;
   options.sheet_file = in.text("recovery-sheet");
   options.recovery_key = !in.flag("no-recovery-key");
+  options.parity = !in.flag("no-parity");
   if (!options.recovery_key && !options.sheet_file.empty()) return Error(Code::usage, "--recovery-sheet and --no-recovery-key exclude each other");
   const bool no_place_for_sheet = in.out.json_mode() && options.sheet_file.empty();
   if (no_place_for_sheet) options.recovery_key = false;  // JSON ends in logs
@@ -42,6 +43,7 @@ Result<int> run(Invocation& in) {
   put_name(answer, "vault", made.path);
   if (!made.sheet_file.empty()) put_name(answer, "recovery_sheet", made.sheet_file);
   answer["recovery_key"] = !made.sheet.empty();
+  answer["parity"] = options.parity;
   in.out.json(std::move(answer));
   return 0;
 }
@@ -60,13 +62,16 @@ const Verb& init_verb() {
            "~/.local/share/holdfast/vault. With --key-file FILE the vault is opened by a key file, which is made if it does not exist.",
            "The recovery sheet is printed, or written to a file that only you can read. With --json and without --recovery-sheet no "
            "recovery key is made, since it would end in a log.",
-           "JSON: {\"vault\": path, \"id\": hex, \"created\": time, \"recovery_key\": was one made, \"recovery_sheet\": path if one was written}."},
+           "Packs get parity beside them (about 4% of their size), from which `verify --heal` mends damage; with --no-parity they do not. "
+           "`parity add` and `parity remove` change that later.",
+           "JSON: {\"vault\": path, \"id\": hex, \"created\": time, \"parity\": do packs get it, \"recovery_key\": was one made, \"recovery_sheet\": path if one was written}."},
       .examples = {{"holdfast init --vault /media/backup/vault", "Asks for a passphrase and prints the recovery sheet."},
                    {"holdfast init --vault /media/backup/vault --recovery-sheet sheet.txt", "The same, with the sheet in a file to print."},
                    {"holdfast init --vault /srv/vault --key-file /root/vault.key --no-recovery-key", "For a server: opened by a key file, which is made."}},
       .arguments = {{.name = "DIR", .help = "where to make it", .required = false}},
       .options = {{.name = "recovery-sheet", .value = "FILE", .help = "write the recovery sheet to FILE (0600) instead of printing it"},
-                  {.name = "no-recovery-key", .help = "make no recovery key"}},
+                  {.name = "no-recovery-key", .help = "make no recovery key"},
+                  {.name = "no-parity", .help = "store no parity beside the packs"}},
       .run = run,
   };
   return verb;

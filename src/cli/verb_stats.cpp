@@ -10,6 +10,7 @@
 #include "cli/vault_access.hpp"
 #include "cli/verbs.hpp"
 #include "vault/index.hpp"
+#include "vault/parity.hpp"
 
 namespace hf::cli {
 namespace {
@@ -42,6 +43,7 @@ Result<int> run(Invocation& in) {
       objects[kind].second += bytes;
       total += bytes;
     }));
+  const ParityList parity = HF_TRY(list_parity(vault->store()));
   const PointList list = HF_TRY(vault->points());
   std::set<std::string> sources;
   std::uint64_t logical = 0, files = 0, largest = 0;
@@ -57,6 +59,7 @@ Result<int> run(Invocation& in) {
   put_name(answer, "vault", vault->store().place());
   answer["id"] = vault->id().hex();
   answer["bytes_stored"] = total;
+  answer["parity"] = {{"packs", parity.objects.size()}, {"bytes_stored", parity.bytes}, {"ratio", ratio(parity.bytes, data.stored + metadata.stored)}};
   answer["points"] = list.points.size();
   answer["points_damaged"] = list.damaged.size();
   answer["sources"] = sources.size();
@@ -77,7 +80,8 @@ Result<int> run(Invocation& in) {
   using A = Table::Align;
   in.out.line("Vault " + printable(vault->store().place()) + " (id " + vault->id().brief() + "), made " + local_time(vault->created_ns()).substr(0, 10));
   Table t({{""}, {""}});
-  t.row({"takes", human_bytes(total)});
+  t.row({"takes", human_bytes(total) + (parity.objects.empty() ? "; no parity" : fmt::format(", of which {} are parity of {} packs ({:.1f}%)", human_bytes(parity.bytes), human_count(parity.objects.size()),
+                                                                                              100 * ratio(parity.bytes, data.stored + metadata.stored)))});
   t.row({"holds", fmt::format("{} recovery points of {} sources; {} in {} files, counted in each point", human_count(list.points.size()), sources.size(), human_bytes(logical), human_count(files))});
   t.row({"saves", fmt::format("{} in all: {} by storing equal content once, {} by compression", times(ratio(logical, total)), times(ratio(logical, data.plain)),
                               times(ratio(data.plain, data.stored)))});
@@ -107,7 +111,7 @@ const Verb& stats_verb() {
       .description =
           {"Sizes as they are stored, what deduplication and compression save, and what the index takes. Figures come from the index and the "
            "recovery points; no pack is read.",
-           "JSON: {\"vault\", \"id\", \"bytes_stored\", \"points\", \"points_damaged\", \"sources\", \"files_in_points\", \"bytes_in_points\", \"data\" and "
+           "JSON: {\"vault\", \"id\", \"bytes_stored\" (all), \"parity\" (a part of it): {\"packs\", \"bytes_stored\", \"ratio\"}, \"points\", \"points_damaged\", \"sources\", \"files_in_points\", \"bytes_in_points\", \"data\" and "
            "\"metadata\": {\"packs\", \"bytes_stored\", \"bytes_plain\", \"chunks\", \"ratio\"}, \"chunks\", \"chunk_bytes_mean\", \"compression_ratio\", "
            "\"deduplication_ratio\", \"total_ratio\", \"index\": {\"runs\", \"bytes_stored\", \"bytes_resident\", \"bytes_resident_per_chunk\"}, \"key_slots\"}."},
       .examples = {{"holdfast stats", "The figures as text."}, {"holdfast stats --json", "The same for programs."}},

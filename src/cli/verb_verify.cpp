@@ -47,8 +47,9 @@ Json json_of(const VerifyReport& r, std::string_view depth, double seconds) {
     j["paths"] = p.paths;
     points.push_back(std::move(j));
   }
-  Json notes = Json::array();
+  Json notes = Json::array(), healed = Json::array();
   for (const std::string& n : r.notes) notes.push_back(printable(n));
+  for (const HealedObject& h : r.healed) healed.push_back({{"object", h.object}, {"message", h.message}, {"offset", h.offset}, {"blocks", h.blocks}, {"bytes", h.bytes}});
   return {{"sound", r.sound()},
           {"depth", depth},
           {"packs", r.packs},
@@ -64,6 +65,10 @@ Json json_of(const VerifyReport& r, std::string_view depth, double seconds) {
           {"references", r.references},
           {"key_slots", r.key_slots},
           {"trees_checked", r.trees_checked},
+          {"healed_count", r.healed_count},
+          {"healed", std::move(healed)},
+          {"parity", {{"wanted", r.parity.wanted}, {"objects", r.parity.objects}, {"bytes", r.parity.bytes}, {"read", r.parity.read}, {"damaged", r.parity.damaged},
+                      {"packs_without", r.parity.packs_without}, {"made", r.parity.made}}},
           {"damage_count", r.damage_count},
           {"damage", std::move(damage)},
           {"affected_count", r.affected_count},
@@ -96,9 +101,8 @@ void tell_damage(Invocation& in, const VerifyReport& r) {
   constexpr std::size_t kTold = 20;
   const std::size_t told = in.out.verbose() ? r.damage.size() : std::min(kTold, r.damage.size());
   for (std::size_t i = 0; i < told; ++i) {
-    const bool harmless = r.damage[i].kind == DamageKind::damaged_lease || r.damage[i].kind == DamageKind::damaged_proof;
     if (r.damage[i].healed) in.out.note("note: " + r.damage[i].message + "; " + r.damage[i].hint);
-    else if (harmless) in.out.warn(error_of(r.damage[i], false));
+    else if (harmless(r.damage[i].kind)) in.out.warn(error_of(r.damage[i], false));
     else in.out.error(error_of(r.damage[i], r.trees_checked));
   }
   if (r.damage_count > told) in.out.note(human_count(r.damage_count - told) + " more findings of damage" + (told < r.damage.size() ? " (--verbose or --json tells of them)" : ""));
@@ -121,6 +125,15 @@ void tell_damage(Invocation& in, const VerifyReport& r) {
   in.out.line("  Points: " + ids + ".  Everything else in them restores.");
 }
 
+void tell_healing(Invocation& in, const VerifyReport& r) {
+  constexpr std::size_t kTold = 20;
+  const std::size_t told = in.out.verbose() ? r.healed.size() : std::min(kTold, r.healed.size());
+  for (std::size_t i = 0; i < told; ++i) in.out.line("healed: " + r.healed[i].message);
+  if (r.healed_count > told) in.out.line("healed: " + human_count(r.healed_count - told) + " more" + (told < r.healed.size() ? " (--verbose or --json)" : ""));
+  if (r.parity.made > 0) in.out.note("parity made for " + plural(r.parity.made, "pack", "packs"));
+  if (r.healed_count > 0) in.out.note("Damage comes from somewhere: look after the disk (dmesg; smartctl -a), and keep a copy of the vault on another one.");
+}
+
 void tell_soundness(Invocation& in, const VerifyReport& r, bool sample) {
   const std::string trees = plural(r.points, "recovery point", "recovery points") + ", " + human_count(r.references) + " references";
   if (!r.trees_checked) {
@@ -139,11 +152,15 @@ void tell_soundness(Invocation& in, const VerifyReport& r, bool sample) {
 }
 
 Result<int> run(Invocation& in) {
-  const bool structure = in.flag("structure"), ciphertext = in.flag("ciphertext"), full = in.flag("full");
+  const bool structure = in.flag("structure"), ciphertext = in.flag("ciphertext");
   const auto sample = in.percent("sample");
-  if (structure + ciphertext + (full || sample) > 1) return Error(Code::usage, "only one of --structure, --ciphertext, --full and --sample can be used", "holdfast verify --full includes the others");
+  if (structure + ciphertext + (in.flag("full") || sample) > 1) return Error(Code::usage, "only one of --structure, --ciphertext, --full and --sample can be used", "holdfast verify --full includes the others");
   if (sample && (*sample <= 0 || *sample > 100)) return Error(Code::usage, "--sample takes more than 0% and at most 100%", "for example: --sample 5%");
+  const bool heal = in.flag("heal");
+  if (heal && structure) return Error(Code::usage, "--heal needs to read the packs, and --structure does not", "holdfast verify --heal reads everything; --sample 5% --heal some of it; --ciphertext --heal needs no secret");
+  const bool full = in.flag("full") || (heal && !ciphertext && !sample);
   VerifyOptions options;
+  options.heal = heal;
   options.depth = ciphertext ? VerifyDepth::ciphertext : full || sample ? VerifyDepth::full : VerifyDepth::structure;
   options.sample_percent = sample.value_or(100);
   options.jobs = in.settings.jobs;
@@ -163,7 +180,7 @@ Result<int> run(Invocation& in) {
     in.progress.errors.fetch_add(1, std::memory_order_relaxed);
     in.out.detail(d.message);
   };
-  auto result = keyless ? verify_ciphertext(*store, options.jobs, in.progress, found) : verify(*vault, options, in.progress, found);
+  auto result = keyless ? verify_ciphertext(*store, options.jobs, in.progress, found, heal) : verify(*vault, options, in.progress, found);
   view.stop();
   const double seconds = view.seconds();
   VerifyReport r = HF_TRY(std::move(result));
@@ -171,6 +188,7 @@ Result<int> run(Invocation& in) {
   if (r.packs_read > 0)
     in.out.note(fmt::format("read back {}, {} at {}/s in {}", plural(r.packs_read, "pack", "packs"), human_bytes(r.pack_bytes_read),
                             human_bytes(static_cast<std::uint64_t>(static_cast<double>(r.pack_bytes_read) / std::max(seconds, 1e-3))), human_duration(seconds)));
+  tell_healing(in, r);
   tell_damage(in, r);
   for (const std::string& n : r.notes) in.out.note("note: " + n);
   if (r.unknown_objects > 0) in.out.note("note: " + plural(r.unknown_objects, "file has a name", "files have names") + " that Holdfast does not give; they are left alone");
@@ -196,23 +214,30 @@ const Verb& verify_verb() {
            "--ciphertext compares stored bytes with their names; without a secret it needs none.",
            "Damage is told with the pack, the range of bytes, and the files and recovery points that it touches; nothing is changed. Packs "
            "proven by --full and --sample are written down in the vault (not with --no-proof).",
-           "Exit status: 0 sound, 5 damage found.",
+           "--heal mends damaged packs from their parity (see `holdfast help parity status`), with or without a secret: it finds the damaged "
+           "blocks, computes them anew, proves that the whole has the name it should have, and only then puts it in the place of the damaged "
+           "one. Parity that is damaged or lacking is made anew. Without another depth it reads everything, as --full. A pack that is gone, or "
+           "damaged in more places than parity is for, can't be healed; that is told, and nothing is changed.",
+           "Exit status: 0 sound (also where all that was damaged is healed), 5 damage found.",
            "JSON: {\"sound\", \"depth\", \"packs\", \"packs_read\", \"bytes\", \"bytes_read\", \"bytes_plain\", \"chunks_read\", \"index_runs\", "
-           "\"index_entries\", \"points\", \"nodes\", \"references\", \"key_slots\", \"trees_checked\", \"damage_count\", \"damage\": [{\"kind\", "
+           "\"index_entries\", \"points\", \"nodes\", \"references\", \"key_slots\", \"trees_checked\", \"healed_count\", \"healed\": [{\"object\", \"message\", \"offset\", "
+           "\"blocks\", \"bytes\"}], \"parity\": {\"wanted\", \"objects\", \"bytes\", \"read\", \"damaged\", \"packs_without\", \"made\"}, \"damage_count\", \"damage\": [{\"kind\", "
            "\"object\", \"message\", \"hint\", \"offset\", \"bytes\", \"chunks\", \"healed\", \"files\", \"points\"}], \"affected_count\", \"affected\": "
            "[{\"path\", \"source\", \"what\": file or directory, \"from_name\", \"bytes_lost\", \"points\", \"newest_point\"}], "
            "\"affected_points\": [{\"id\", \"time\", \"source\", \"paths\"}], \"orphan_packs\", \"orphan_bytes\", \"unknown_objects\", "
            "\"notes\", \"proof\", \"seconds\"}. \"damage\" and \"affected\" hold at most 1000 items, the counts tell all. Kinds: missing_pack, "
-           "damaged_pack, damaged_index, damaged_point, damaged_key_slot, damaged_description, damaged_lease, damaged_proof, missing_chunk, "
+           "damaged_pack, damaged_index, damaged_point, damaged_key_slot, damaged_description, damaged_lease, damaged_proof, damaged_parity, missing_chunk, "
            "wrong_tree."},
       .examples = {{"holdfast verify", "Whether every reference leads somewhere; quick."},
                    {"holdfast verify --full", "Reads everything back."},
                    {"holdfast verify --sample 5%", "For every day: reads back what was not for longest."},
+                   {"holdfast verify --heal", "Reads everything back, and mends from parity what is damaged."},
                    {"holdfast verify --ciphertext --vault /media/copy", "On a machine that holds no secret."}},
       .options = {{.name = "structure", .help = "follow every reference, read no file content (the usual)"},
                   {.name = "full", .help = "read back everything"},
                   {.name = "sample", .value = "PERCENT", .kind = Kind::percent, .help = "read back a share of the packs, the longest unread first"},
                   {.name = "ciphertext", .help = "compare stored bytes with their names; no secret needed"},
+                  {.name = "heal", .help = "mend damaged packs from their parity, and make damaged or lacking parity anew"},
                   {.name = "no-proof", .help = "do not write down which packs were proven"}},
       .run = run,
   };

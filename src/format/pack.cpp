@@ -25,6 +25,15 @@ bool check_holds(ByteView b) {
   const Digest d = sha256(b.first(b.size() - 4));
   return std::equal(b.end() - 4, b.end(), d.begin());
 }
+
+Digest name_from(std::uint64_t total_bytes, const Digest& blocks) {
+  Buffer end;
+  wire::Writer w(end);
+  w.raw(as_bytes("holdfast object"));
+  w.u64(total_bytes);
+  w.raw(blocks);
+  return sha256(end);
+}
 }  // namespace
 
 Buffer PackHeader::encode() const {
@@ -179,18 +188,24 @@ void ContentName::update(ByteView bytes) {
   for (; bytes.size() >= kBlockBytes; bytes = bytes.subspan(kBlockBytes)) views_.push_back(bytes.first(kBlockBytes));
   digests_.resize(views_.size());
   sha256_many(views_, digests_);
-  for (const Digest& d : digests_) blocks_.update(d);
+  for (const Digest& d : digests_) take(d);
   rest_.assign(bytes.begin(), bytes.end());
 }
 
+void ContentName::take(const Digest& block) {
+  blocks_.update(block);
+  if (keep_ != nullptr) keep_->push_back(block);
+}
+
 Digest ContentName::finish() {
-  if (!rest_.empty()) blocks_.update(sha256(rest_));
-  Buffer end;
-  wire::Writer w(end);
-  w.raw(as_bytes("holdfast object"));
-  w.u64(total_);
-  w.raw(blocks_.finish());
-  return sha256(end);
+  if (!rest_.empty()) take(sha256(rest_));
+  return name_from(total_, blocks_.finish());
+}
+
+Digest content_name_of(std::uint64_t total_bytes, std::span<const Digest> block_digests) {
+  Sha256 blocks;
+  for (const Digest& d : block_digests) blocks.update(d);
+  return name_from(total_bytes, blocks.finish());
 }
 
 Digest content_name(ByteView object) {

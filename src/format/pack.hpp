@@ -78,10 +78,15 @@ struct PackTrailer {
 class ContentName {
  public:
   static constexpr std::size_t kBlockBytes = 64 * 1024;
+  /// `keep` gets the digest of each block, in order, the last one with finish(): a loan until then.
+  explicit ContentName(std::vector<Digest>* keep = nullptr) : keep_(keep) {}
   void update(ByteView bytes);
   Digest finish();  ///< call once
 
  private:
+  void take(const Digest& block);
+
+  std::vector<Digest>* const keep_;
   Buffer rest_;
   Sha256 blocks_;  ///< over the block digests
   std::uint64_t total_ = 0;
@@ -89,5 +94,7 @@ class ContentName {
   std::vector<Digest> digests_;   // scratch
 };
 Digest content_name(ByteView object);
+/// The same from the digests of an object's blocks: whether a list of them is the right one, anybody can tell.
+Digest content_name_of(std::uint64_t total_bytes, std::span<const Digest> block_digests);
 
 }  // namespace hf

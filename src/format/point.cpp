@@ -144,6 +144,9 @@ Buffer encode_proof(const Proof& proof) {
     w.varint(list->size());
     for (const PackId& id : *list) w.id(id);
   }
+  if (proof.healed.empty()) return b;
+  w.varint(proof.healed.size());
+  for (const PackId& id : proof.healed) w.id(id);
   return b;
 }
 
@@ -155,6 +158,11 @@ Result<Proof> decode_proof(ByteView in) {
     const std::uint64_t n = r.count(r.left() / PackId::kBytes);
     list->reserve(n);
     for (std::uint64_t i = 0; i < n; ++i) list->push_back(r.id<PackId>());
+  }
+  if (r.left() > 0) {
+    const std::uint64_t n = r.count(r.left() / PackId::kBytes);
+    if (n == 0) r.fail();  // no list at all is how an empty one is written
+    for (std::uint64_t i = 0; i < n; ++i) p.healed.push_back(r.id<PackId>());
   }
   if (!r.at_end()) return Error(Code::corrupt, "a proof is damaged");
   return p;

@@ -54,6 +54,7 @@ struct Proof {
   std::int64_t time_ns = 0;
   std::vector<PackId> packs;    ///< each opened and every chunk identified
   std::vector<PackId> damaged;  ///< found damaged: the next backup does not rely on them
+  std::vector<PackId> healed;   ///< found damaged, and mended from parity: they are among `packs` too
 };
 Buffer encode_proof(const Proof& proof);
 Result<Proof> decode_proof(ByteView in);

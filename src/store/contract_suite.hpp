@@ -57,6 +57,28 @@ TEST_P(StoreContract, the_same_again_is_success_and_something_else_is_refused) {
   EXPECT_EQ(store_->put(pack('a'), as_bytes("two")).error().code, Code::already_exists);
   EXPECT_EQ(as_text(*store_->get(pack('a'), 10)), "one");
 }
+TEST_P(StoreContract, what_replaces_an_object_is_whole_and_its_readers_keep_the_old_one) {
+  ASSERT_TRUE(store_->put(pack('a'), as_bytes("damaged")));
+  const auto reader = *store_->open(pack('a'));
+  auto upload = *store_->create(ObjectKind::pack);
+  ASSERT_TRUE(upload->append(as_bytes("as it was meant")));
+  EXPECT_EQ(as_text(*store_->get(pack('a'), 100)), "damaged");
+  const auto replaced = upload->replace(pack('a'));
+  ASSERT_TRUE(replaced) << replaced.error().message;
+  EXPECT_EQ(as_text(*store_->get(pack('a'), 100)), "as it was meant");
+  EXPECT_EQ(listed(ObjectKind::pack), (std::map<std::string, std::uint64_t>{{std::string(64, 'a'), 15}}));
+  Buffer old(7);
+  ASSERT_TRUE(reader->read(0, old));
+  EXPECT_EQ(as_text(old), "damaged");
+}
+TEST_P(StoreContract, a_replacement_that_was_not_committed_leaves_the_old_object) {
+  ASSERT_TRUE(store_->put(pack('a'), as_bytes("one")));
+  {
+    auto upload = *store_->create(ObjectKind::pack);
+    ASSERT_TRUE(upload->append(as_bytes("half")));
+  }
+  EXPECT_EQ(as_text(*store_->get(pack('a'), 10)), "one");
+}
 TEST_P(StoreContract, lists_each_object_of_a_kind_once_with_its_size) {
   ASSERT_TRUE(store_->put(pack('a'), as_bytes("one")));
   ASSERT_TRUE(store_->put(pack('b'), as_bytes("three")));

@@ -50,6 +50,12 @@ class Upload {
   /// Makes the object durable under `name`, or fails and changes nothing. An object of that name with the same bytes is
   /// success; with other bytes it is AlreadyExists. Call once.
   virtual Status commit(const ObjectName& name) = 0;
+  /// As commit(), and takes the place of an object of that name: whoever opens it, before or after a crash, finds the
+  /// old one or the new one, whole. Objects are immutable, so this is for healing alone: the caller has proven that these
+  /// bytes are what the name stands for, and that those in their place are not. Call once.
+  virtual Status replace(const ObjectName& name) {
+    return Error(Code::unsupported, "this store can't replace the damaged " + name.text(), "copy the vault to a local disk, and heal it there").with_object(name.text());
+  }
 };
 
 /// An object open for reading; stays readable until closed, even when the object is removed meanwhile (where the store

@@ -99,6 +99,31 @@ TEST_F(SimulatedStore, settle_makes_durable_what_a_killed_program_left_visible) 
   EXPECT_TRUE(other->open(pack));
 }
 
+TEST_F(SimulatedStore, a_crash_while_an_object_is_replaced_leaves_the_old_one_or_the_new_one) {
+  for (const Survive how : {Survive::nothing, Survive::everything, Survive::coin}) {
+    for (std::uint64_t n = 1;; ++n) {
+      SimEnv machine(n);
+      const auto made = *create_local_store(machine, "/vault");
+      ASSERT_TRUE(made->put(config_name(), as_bytes("x")));
+      ASSERT_TRUE(made->put(pack, as_bytes("damaged")));
+      machine.crash_at(n, {.below = "/vault", .calls = Calls::changes});
+      bool done = false;
+      if (auto upload = made->create(ObjectKind::pack)) {
+        done = (*upload)->append(as_bytes("whole")) && (*upload)->replace(pack);
+      }
+      machine.crash(how);
+      const auto after = (*open_local_store(machine, "/vault"))->get(pack, 10);
+      ASSERT_TRUE(after) << n;
+      if (done) {
+        EXPECT_EQ(as_text(*after), "whole") << n;
+      } else {
+        EXPECT_TRUE(as_text(*after) == "damaged" || as_text(*after) == "whole") << n << ": " << as_text(*after);
+      }
+      if (done) break;
+    }
+  }
+}
+
 TEST_F(SimulatedStore, a_new_vault_is_durable_also_where_a_killed_program_had_begun_it) {
   for (std::uint64_t n = 1;; ++n) {
     SimEnv machine;

@@ -26,6 +26,7 @@ Result<std::unique_ptr<PackWriter>> PackWriter::begin(Vault& vault, PackClass pa
 Status PackWriter::append(ByteView bytes) {
   HF_TRY(upload_->append(bytes));
   name_.update(bytes);
+  if (parity_) parity_->update(bytes);
   offset_ += bytes.size();
   return {};
 }
@@ -100,6 +101,7 @@ Result<FinishedPack> PackWriter::finish() {
   out.pack.stored_bytes = offset_;
   out.pack.plain_bytes = plain_bytes_;
   HF_TRY(upload_->commit({ObjectKind::pack, out.pack.id.hex()}));
+  if (parity_) static_cast<void>(parity_->finish(out.pack.id));  // never a reason to lose a backup
   for (const SegmentInfo& s : directory_.segments)
     for (std::size_t i = 0; i < s.chunks.size(); ++i)
       out.entries.push_back({ChunkKey::of(s.chunks[i].first), 0, s.offset, s.stored_bytes, static_cast<std::uint16_t>(i)});

@@ -3,6 +3,7 @@
 
 #include "codec/compress.hpp"
 #include "format/index_run.hpp"
+#include "vault/parity.hpp"
 #include "vault/vault.hpp"
 
 namespace hf {
@@ -19,7 +20,8 @@ struct NewChunk {
 };
 
 /// Compresses, seals and appends segment by segment; holds one segment, never the pack. One thread at a time.
-/// Crash: nothing is visible before finish(); after it the pack is durable and whole.
+/// Crash: nothing is visible before finish(); after it the pack is durable and whole. Its parity, where the vault wants any,
+/// comes after the pack; if it does not come, the pack is unprotected and nothing worse.
 class PackWriter {
  public:
   static Result<std::unique_ptr<PackWriter>> begin(Vault& vault, PackClass pack_class);
@@ -35,7 +37,8 @@ class PackWriter {
   Result<FinishedPack> finish();  ///< call once
 
  private:
-  PackWriter(Vault& vault, PackClass pack_class) : vault_(vault), class_(pack_class) {}
+  PackWriter(Vault& vault, PackClass pack_class)
+      : vault_(vault), class_(pack_class), parity_(ParityStream::begin(vault.store())), name_(parity_ ? parity_->block_digests() : nullptr) {}
   Status append(ByteView bytes);
   /// Seals `plain` into a frame with the next ordinal and appends it.
   Status append_frame(SealedKind kind, ByteView plain);
@@ -45,6 +48,7 @@ class PackWriter {
   FrameHeader frame_;
   Aead aead_;
   std::unique_ptr<Upload> upload_;
+  const std::unique_ptr<ParityStream> parity_;  // null: the vault wants none
   ContentName name_;
   PackDirectory directory_;
   std::uint64_t offset_ = 0;

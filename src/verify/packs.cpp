@@ -57,13 +57,13 @@ Status check_presence(Survey& survey) {
     if (at == survey.present.end()) {
       d.kind = DamageKind::missing_pack;
       d.message = "pack " + id.brief() + " is missing (" + human_bytes(pack.stored_bytes) + ", " + human_count(pack.chunk_count) + " chunks)";
-      d.hint = "bring the file packs/" + id.hex().substr(0, 2) + "/" + id.hex() + " back from a copy of the vault";
+      d.hint = (survey.options.heal ? survey.help_of_parity(id) : "") + "bring the file packs/" + id.hex().substr(0, 2) + "/" + id.hex() + " back from a copy of the vault";
     } else {
       // Reading it tells what is left, which only the full depth does; until then nothing in it is trusted.
       if (survey.options.depth == VerifyDepth::full && survey.options.sample_percent >= 100) continue;
       d.kind = DamageKind::damaged_pack;
       d.message = "pack " + id.brief() + " has " + human_count(at->second) + " bytes instead of " + human_count(pack.stored_bytes);
-      d.hint = "what is left of it: holdfast verify --full; bring the file back from a copy of the vault";
+      d.hint = survey.help_of_parity(id) + "what is left of it: holdfast verify --full; bring the file back from a copy of the vault";
     }
     const std::size_t damage = survey.add(std::move(d));
     Lock lock(survey.mutex);
@@ -115,7 +115,8 @@ void report_faults(const PackId& id, const PackVerdict& verdict, Survey& survey)
     d.bytes = f.bytes;
     d.chunks = f.chunks;
     d.message = "pack " + id.brief() + ": " + f.message;
-    d.hint = f.loses_chunks ? "bring the file packs/" + id.hex().substr(0, 2) + "/" + id.hex() + " back from a copy of the vault, or back up the files below again if they still exist"
+    d.hint = survey.help_of_parity(id);
+    d.hint += f.loses_chunks ? "bring the file packs/" + id.hex().substr(0, 2) + "/" + id.hex() + " back from a copy of the vault, or back up the files below again if they still exist"
                             : "no chunk is lost yet; bring the file packs/" + id.hex().substr(0, 2) + "/" + id.hex() + " back from a copy of the vault";
     const std::size_t damage = survey.add(std::move(d));
     if (!f.loses_chunks) continue;
@@ -138,11 +139,13 @@ Status check_packs(ObjectStore& store, const Vault* vault, const std::vector<Pac
     if (!checker) checker = std::make_unique<PackChecker>(vault);
     const PackId& id = which[i];
     PackVerdict verdict;
-    if (const auto pack = store.open({ObjectKind::pack, id.hex()})) {
-      verdict = checker->check(**pack, id, [&](std::uint64_t bytes) { survey.progress.bytes_done.fetch_add(bytes, std::memory_order_relaxed); });
-    } else {
-      verdict.faults.push_back({0, 0, 0, true, "can't be opened: " + pack.error().message});
-    }
+    const auto judge = [&](const std::function<void(std::uint64_t)>& done) {
+      verdict = {};
+      if (const auto pack = store.open({ObjectKind::pack, id.hex()})) verdict = checker->check(**pack, id, done);
+      else verdict.faults.push_back({0, 0, 0, true, "can't be opened: " + pack.error().message});
+    };
+    judge([&](std::uint64_t bytes) { survey.progress.bytes_done.fetch_add(bytes, std::memory_order_relaxed); });
+    if (!verdict.sound() && survey.options.heal && heal_damaged(store, id, survey)) judge([](std::uint64_t) {});
     survey.progress.items_done.fetch_add(1, std::memory_order_relaxed);
     if (!verdict.sound()) {
       survey.progress.errors.fetch_add(1, std::memory_order_relaxed);

@@ -38,9 +38,10 @@ Status tidy(const Vault& vault, const Survey& survey) {
     std::erase_if(joined.damaged, [&](const PackId& id) { return std::find(younger.packs.begin(), younger.packs.end(), id) != younger.packs.end(); });
     std::erase_if(joined.packs, [&](const PackId& id) { return std::find(younger.damaged.begin(), younger.damaged.end(), id) != younger.damaged.end(); });
     joined.damaged.insert(joined.damaged.end(), younger.damaged.begin(), younger.damaged.end());
+    joined.healed.insert(joined.healed.end(), younger.healed.begin(), younger.healed.end());
     for (const PackId& id : proofs[1].proof.packs)
       if (newest.at(id) == proofs[1].proof.time_ns) joined.packs.push_back(id);
-    for (auto* list : {&joined.packs, &joined.damaged}) {
+    for (auto* list : {&joined.packs, &joined.damaged, &joined.healed}) {
       std::sort(list->begin(), list->end());
       list->erase(std::unique(list->begin(), list->end()), list->end());
     }
@@ -94,6 +95,10 @@ Status store_proof(const Vault& vault, Survey& survey) {
     Lock lock(survey.mutex);
     proof.packs = survey.proven;
     for (const auto& [id, ranges] : survey.bad) proof.damaged.push_back(id);
+    // Of what was healed, that which was then read back whole.
+    for (const PackId& id : survey.healed)
+      if (std::binary_search(proof.packs.begin(), proof.packs.end(), id)) proof.healed.push_back(id);
+    std::sort(proof.healed.begin(), proof.healed.end());
   }
   if (proof.packs.empty() && proof.damaged.empty()) return {};
   // A vault that can't be written to can be verified all the same.

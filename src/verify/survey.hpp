@@ -50,12 +50,18 @@ struct Survey {
   std::map<PackId, std::vector<BadRange>> bad HF_GUARDED_BY(mutex);  ///< what can't be read; an end of UINT64_MAX: all
   std::vector<PackId> to_compare HF_GUARDED_BY(mutex);        ///< sound, and yet not as the index has them
   std::vector<PackId> proven HF_GUARDED_BY(mutex);
+  std::map<PackId, std::uint64_t> parity;                     ///< packs that have it, and its bytes
+  std::vector<PackId> healed HF_GUARDED_BY(mutex);
+  std::map<PackId, std::string> beyond HF_GUARDED_BY(mutex);  ///< packs that could not be healed, and why
   std::unordered_map<ChunkId, std::size_t> bad_chunks;        ///< by key (second half zero) → damage; after locate_bad_chunks()
   std::vector<RecoveryPoint> points;
 
   /// Adds to the report; gives the position in its list.
   std::size_t add(Damage damage);
   void note(std::string text);
+  void add_healed(HealedObject healed);
+  /// How a hint about a damaged pack begins: whether its parity can help.
+  std::string help_of_parity(const PackId& id);
   bool stopped() const { return progress.stop_requested; }
 };
 
@@ -66,8 +72,14 @@ ChunkId id_of(const ChunkKey& key);
 Status check_objects(const Vault& vault, Survey& survey);           ///< objects.cpp: description, key slots, leases, proofs, points
 Status list_packs(ObjectStore& store, Survey& survey);              ///< packs.cpp
 Status check_index(const Vault& vault, Survey& survey);             ///< index_check.cpp: every run; fills expected and known
+Status list_parity_of(ObjectStore& store, Survey& survey);          ///< parity_check.cpp
+Status heal_absent(ObjectStore& store, Survey& survey);             ///< parity_check.cpp: packs cut off, or so small that parity is all of them
 Status check_presence(Survey& survey);                              ///< packs.cpp: indexed packs are there, of the right size
 Status check_packs(ObjectStore& store, const Vault* vault, const std::vector<PackId>& which, Survey& survey);  ///< packs.cpp
+/// Mends a pack that was found damaged; true if it should be judged anew. Any thread.
+bool heal_damaged(ObjectStore& store, const PackId& id, Survey& survey);  ///< parity_check.cpp
+/// Reads the parity of these packs; with healing, makes anew what is damaged or lacking.
+Status check_parity(ObjectStore& store, const std::vector<PackId>& which, Survey& survey);  ///< parity_check.cpp
 Status compare_with_index(const Vault& vault, Survey& survey);      ///< index_check.cpp: to_compare, entry by entry
 Status locate_bad_chunks(Survey& survey);                           ///< index_check.cpp
 Status check_trees(const Vault& vault, Survey& survey);             ///< trees.cpp, and what damage costs

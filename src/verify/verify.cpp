@@ -17,6 +17,7 @@ std::string_view name_of(DamageKind kind) {
     case DamageKind::damaged_description: return "damaged_description";
     case DamageKind::damaged_lease: return "damaged_lease";
     case DamageKind::damaged_proof: return "damaged_proof";
+    case DamageKind::damaged_parity: return "damaged_parity";
     case DamageKind::missing_chunk: return "missing_chunk";
     case DamageKind::wrong_tree: return "wrong_tree";
   }
@@ -26,7 +27,7 @@ std::string_view name_of(DamageKind kind) {
 std::size_t Survey::add(Damage damage) {
   Lock lock(mutex);
   ++report.damage_count;
-  if (damage.kind != DamageKind::damaged_lease && damage.kind != DamageKind::damaged_proof) ++report.serious;
+  if (!harmless(damage.kind)) ++report.serious;
   if (found) found(damage);
   if (report.damage.size() >= VerifyReport::kListed) return kUnlisted;
   report.damage.push_back(std::move(damage));
@@ -44,6 +45,8 @@ Result<VerifyReport> verify(const Vault& vault, const VerifyOptions& options, Pr
   HF_TRY(check_objects(vault, survey));
   HF_TRY(check_index(vault, survey));
   HF_TRY(list_packs(vault.store(), survey));
+  HF_TRY(list_parity_of(vault.store(), survey));
+  if (options.heal) HF_TRY(heal_absent(vault.store(), survey));
   HF_TRY(check_presence(survey));
   if (options.depth != VerifyDepth::structure) {
     std::vector<PackId> which;
@@ -51,6 +54,7 @@ Result<VerifyReport> verify(const Vault& vault, const VerifyOptions& options, Pr
     else
       for (const auto& [id, bytes] : survey.present) which.push_back(id);
     HF_TRY(check_packs(vault.store(), options.depth == VerifyDepth::full ? &vault : nullptr, which, survey));
+    HF_TRY(check_parity(vault.store(), which, survey));
     if (options.depth == VerifyDepth::full) HF_TRY(compare_with_index(vault, survey));
   }
   HF_TRY(locate_bad_chunks(survey));
@@ -61,9 +65,10 @@ Result<VerifyReport> verify(const Vault& vault, const VerifyOptions& options, Pr
   return std::move(survey.report);
 }
 
-Result<VerifyReport> verify_ciphertext(ObjectStore& store, unsigned jobs, Progress& progress, const DamageSink& found) {
+Result<VerifyReport> verify_ciphertext(ObjectStore& store, unsigned jobs, Progress& progress, const DamageSink& found, bool heal) {
   VerifyOptions options;
   options.depth = VerifyDepth::ciphertext;
+  options.heal = heal;
   options.jobs = jobs;
   Survey survey(options, progress, found);
   const auto damaged = [&](DamageKind kind, const ObjectName& name, const std::string& message, std::string hint) {
@@ -126,9 +131,11 @@ Result<VerifyReport> verify_ciphertext(ObjectStore& store, unsigned jobs, Progre
               "the packs tell all that the index does; make it anew: holdfast rebuild");
   }
   HF_TRY(list_packs(store, survey));
+  HF_TRY(list_parity_of(store, survey));
   std::vector<PackId> which;
   for (const auto& [id, bytes] : survey.present) which.push_back(id);
   HF_TRY(check_packs(store, nullptr, which, survey));
+  HF_TRY(check_parity(store, which, survey));
   Lock lock(survey.mutex);
   survey.report.index_runs = runs.size();
   survey.report.depth = VerifyDepth::ciphertext;

@@ -26,6 +26,7 @@ struct VerifyOptions {
   double sample_percent = 100;  ///< of the packs' bytes, with depth full
   unsigned jobs = 1;            ///< 1: everything in the calling thread, in one order
   bool store_proof = true;      ///< write down which packs were proven
+  bool heal = false;            ///< mend damaged packs from their parity, and make parity anew that is damaged or lacking
 };
 
 enum class DamageKind : std::uint8_t {
@@ -37,6 +38,7 @@ enum class DamageKind : std::uint8_t {
   damaged_description,  ///< `holdfast-vault`
   damaged_lease,  ///< harmless: a note of a backup under way
   damaged_proof,  ///< harmless: a note of an earlier verify
+  damaged_parity,  ///< harmless while the pack is whole: what would heal it
   missing_chunk,  ///< a point names a chunk that no index run knows
   wrong_tree,     ///< a node of a tree that has its identity, and yet is no tree
 };
@@ -72,6 +74,23 @@ struct AffectedPoint {
   std::uint64_t paths = 0;  ///< of its files and directories
 };
 
+/// A pack or its parity that was damaged, and is whole again.
+struct HealedObject {
+  std::string object;  ///< "packs/91af…" or "parity/91af…"
+  std::uint64_t offset = 0, blocks = 0, bytes = 0;  ///< of the first rebuilt block; how many; bytes in them
+  std::string message;
+};
+
+/// Parity of the vault's packs.
+struct ParityReport {
+  bool wanted = false;               ///< new packs get it
+  std::uint64_t objects = 0, bytes = 0;
+  std::uint64_t read = 0;            ///< objects that were read back
+  std::uint64_t damaged = 0;         ///< and are not what was stored; not those made anew
+  std::uint64_t packs_without = 0;   ///< what is damaged there can't be healed
+  std::uint64_t made = 0;            ///< anew, or for packs that had none
+};
+
 struct VerifyReport {
   static constexpr std::size_t kListed = 1000;  ///< of each list below
 
@@ -85,6 +104,10 @@ struct VerifyReport {
   std::string proof;                                 ///< name of the proof that was stored
   std::string proof_problem;                         ///< why none was
 
+  ParityReport parity;
+  std::vector<HealedObject> healed;
+  std::uint64_t healed_count = 0;  ///< also those beyond kListed
+
   std::vector<Damage> damage;
   std::uint64_t damage_count = 0;  ///< also those beyond kListed
   std::vector<AffectedPath> affected;
@@ -92,7 +115,7 @@ struct VerifyReport {
   std::vector<AffectedPoint> affected_points;
   std::vector<std::string> notes;  ///< harmless findings, each with what to do
 
-  /// Data or the way to it is hit. Damaged leases and proofs are not counted, nor what is healed.
+  /// Data or the way to it is hit. Damaged leases, proofs and parity are not counted, nor what is healed.
   bool sound() const { return serious == 0; }
   std::uint64_t serious = 0;
 };
@@ -103,8 +126,11 @@ using DamageSink = std::function<void(const Damage&)>;
 /// Errors only where the work itself can't go on (the store is gone; cancelled): damage is in the report.
 Result<VerifyReport> verify(const Vault& vault, const VerifyOptions& options, Progress& progress, const DamageSink& found = nullptr);
 
+/// Costs nobody anything, and so is no reason to call a vault unsound.
+inline bool harmless(DamageKind kind) { return kind == DamageKind::damaged_lease || kind == DamageKind::damaged_proof || kind == DamageKind::damaged_parity; }
+
 /// Depth ciphertext for a store whose secret nobody gave.
-Result<VerifyReport> verify_ciphertext(ObjectStore& store, unsigned jobs, Progress& progress, const DamageSink& found = nullptr);
+Result<VerifyReport> verify_ciphertext(ObjectStore& store, unsigned jobs, Progress& progress, const DamageSink& found = nullptr, bool heal = false);
 
 /// When each pack was last proven, from the proofs stored in the vault; unreadable ones count for nothing.
 Result<std::unordered_map<PackId, std::int64_t>> proven_packs(const Vault& vault);

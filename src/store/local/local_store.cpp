@@ -12,6 +12,7 @@ namespace {
 
 // Crash story of a commit: bytes to tmp/<random>, fsync, rename without replacing to the final name, fsync of the
 // directory. Before the rename is durable the object is absent (a leftover in tmp/ is swept later); after it, whole.
+// Replacing is the same with a rename that replaces: before it is durable the old object is there, after it the new one.
 //
 // Whoever writes to a file in tmp/ holds its lock, which ends with the program; so a file there that can be locked is
 // nobody's any more. Between making a file and locking it a sweep may take it: then another one is made.
@@ -65,27 +66,29 @@ class LocalUpload final : public Upload {
   }
   /// Another program removed the file.
   Result<bool> is_gone() { return HF_TRY(store_.env_.stat(file_.get(), "")).nlink == 0; }
-  Status commit(const ObjectName& name) override {
+  Status commit(const ObjectName& name) override { return publish(name, true); }
+  Status replace(const ObjectName& name) override { return publish(name, false); }
+
+ private:
+  Status publish(const ObjectName& name, bool no_replace) {
     const auto doing = [&] { return "storing " + name.text() + " in " + store_.root_; };
     HF_TRY(store_.env_.sync(file_.get()).context(doing));
     const std::string directory = store_.directory_of(name), target = directory + "/" + name.name;
-    int status = rename_to(target);
+    int status = rename_to(target, no_replace);
     if (status == -ENOENT) {  // the first object of its folder
       // If the vault itself went away (unmounted, renamed), no half of one is made in its place.
       HF_TRY(store_.env_.stat(store_.root_ + "/packs", true).context(doing));
       HF_TRY(store_.env_.make_directories(directory).context(doing));
-      status = rename_to(target);
+      status = rename_to(target, no_replace);
     }
     if (status == -EEXIST) return already_there(name);
     if (status < 0) return Error::from_errno(-status, doing());
     path_.clear();
     return store_.settle_name(name).context(doing);
   }
-
- private:
-  int rename_to(const std::string& target) {
+  int rename_to(const std::string& target, bool no_replace) {
     int status;
-    do status = store_.env_.sys_renameat(Env::kCwd, path_.c_str(), Env::kCwd, target.c_str(), true);
+    do status = store_.env_.sys_renameat(Env::kCwd, path_.c_str(), Env::kCwd, target.c_str(), no_replace);
     while (status == -EINTR);
     return status;
   }

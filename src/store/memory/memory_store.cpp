@@ -31,6 +31,10 @@ class MemoryStore final : public ObjectStore {
   }
   StoreTraits traits() const override { return {}; }
   std::string place() const override { return "memory"; }
+  void replace(const ObjectName& name, Body body) {
+    Lock lock(mutex_);
+    objects_[name] = std::move(body);
+  }
   Status insert(const ObjectName& name, Body body) {
     Lock lock(mutex_);
     const auto [at, is_new] = objects_.try_emplace(name, body);
@@ -52,6 +56,10 @@ class MemoryUpload final : public Upload {
     return {};
   }
   Status commit(const ObjectName& name) override { return store_.insert(name, std::make_shared<const Buffer>(std::move(body_))); }
+  Status replace(const ObjectName& name) override {
+    store_.replace(name, std::make_shared<const Buffer>(std::move(body_)));
+    return {};
+  }
 
  private:
   MemoryStore& store_;
