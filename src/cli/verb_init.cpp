@@ -58,14 +58,14 @@ const Verb& init_verb() {
            "a recovery key, printed on a sheet of paper, opens it too. Whoever loses all of them has lost the backups.",
            "DIR must be empty or not exist yet. Without it, the place is taken from --vault, HOLDFAST_VAULT or holdfast.toml, else it is "
            "~/.local/share/holdfast/vault. With --key-file FILE the vault is opened by a key file, which is made if it does not exist.",
-           "The recovery sheet is printed, or written to a file that only you can read. With --json and without --recovery-sheet no "
+           "The recovery sheet is printed, or written to a file that only you can read: a page with a QR code where its name ends in .pdf, else text. With --json and without --recovery-sheet no "
            "recovery key is made, since it would end in a log.",
            "JSON: {\"vault\": path, \"id\": hex, \"created\": time, \"recovery_key\": was one made, \"recovery_sheet\": path if one was written}."},
       .examples = {{"holdfast init --vault /media/backup/vault", "Asks for a passphrase and prints the recovery sheet."},
                    {"holdfast init --vault /media/backup/vault --recovery-sheet sheet.txt", "The same, with the sheet in a file to print."},
                    {"holdfast init --vault /srv/vault --key-file /root/vault.key --no-recovery-key", "For a server: opened by a key file, which is made."}},
       .arguments = {{.name = "DIR", .help = "where to make it", .required = false}},
-      .options = {{.name = "recovery-sheet", .value = "FILE", .help = "write the recovery sheet to FILE (0600) instead of printing it"},
+      .options = {{.name = "recovery-sheet", .value = "FILE", .help = "write the recovery sheet to FILE (0600) instead of printing it; .pdf: with a QR code"},
                   {.name = "no-recovery-key", .help = "make no recovery key"}},
       .run = run,
   };

@@ -31,6 +31,7 @@ const Verb& rebuild_verb();
 const Verb& key_add_verb();
 const Verb& key_list_verb();
 const Verb& key_remove_verb();
+const Verb& key_rotate_verb();
 const Verb& key_test_verb();
 const Verb& version_verb();
 const Verb& help_verb();

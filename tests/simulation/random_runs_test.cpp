@@ -49,7 +49,7 @@ testing::AssertionResult run(std::uint64_t seed, Trace& trace, bool talk) {
     }
     const char* what = "";
     Status done;
-    const std::size_t operation = below(random, 10);
+    const std::size_t operation = below(random, 11);
     switch (operation) {
       default: {
         what = "backup";
@@ -62,6 +62,7 @@ testing::AssertionResult run(std::uint64_t seed, Trace& trace, bool talk) {
       case 1: what = "restore", done = w.restore(); break;
       case 2: what = "verify", done = w.verify(); break;
       case 3: what = "key add", done = w.add_key(); break;
+      case 4: what = "key rotate", done = w.rotate_keys(); break;
     }
     const bool struck = w.env.faults_struck() > before || strike == 4;
     // No point yet; or an empty one, for which a restore would delete everything.
