@@ -37,7 +37,7 @@ TEST_F(KeyShares, any_three_of_five_give_the_key) {
 TEST_F(KeyShares, whole_sheets_and_what_a_person_types_are_read) {
   const auto shares = split_recovery_key(env, key, {2, 3});
   std::string sheets;
-  for (std::size_t i : {2, 0}) sheets += share_sheet({"/srv/my vault", VaultId{}, 0, "host"}, shares[i]).text();
+  for (std::size_t i : {std::size_t{2}, std::size_t{0}}) sheets += share_sheet({"/srv/my vault", VaultId{}, 0, "host"}, shares[i]).text();
   EXPECT_TRUE(combined(sheets)->same_as(key));
   std::string typed;
   for (char c : text(shares, {1, 2})) typed += c == '-' ? ' ' : c == '0' ? 'o' : c == '1' ? 'l' : static_cast<char>(std::tolower(c));

@@ -10,7 +10,7 @@
 namespace hf::cli {
 namespace {
 
-constexpr int kPageWidth = 595, kPageHeight = 842, kMargin = 48;  // points: A4, 17 mm
+constexpr int kPageWidth = 595, kPageHeight = 842, kMargin = 40;  // points: A4, 14 mm
 constexpr int kFontSize = 9, kLineHeight = 12;
 constexpr std::size_t kColumns = (kPageWidth - 2 * kMargin) * 10 / (kFontSize * 6);  // Courier is 0.6 wide
 constexpr int kCodeSize = 190;
@@ -86,8 +86,8 @@ Result<Secret> sheet_pdf(const Secret& sheet, const Secret& scanned) {
   int lines = 0;
   std::string content = drawn_text(sheet.text(), lines);
   content += drawn_code(*code, kPageHeight - kMargin - lines * kLineHeight - 8);
-  content += fmt::format("BT /F1 {} Tf {} {} Td (The code holds the same lines: scan it and save the text as the key file.) Tj ET\n", kFontSize, kMargin + kCodeSize + 12,
-                         kPageHeight - kMargin - lines * kLineHeight - 30);
+  content += fmt::format("BT /F1 {} Tf {} TL {} {} Td (The code holds the same lines:) Tj T* (scan it, and save its text as the key file.) Tj ET\n", kFontSize, kLineHeight,
+                         kMargin + kCodeSize + 12, kPageHeight - kMargin - lines * kLineHeight - 40);
 
   // The objects of a PDF, then where each begins (ISO 32000-1, 7.5).
   std::string out = "%PDF-1.4\n%\xC2\xB5\xC2\xB6\n";
