@@ -59,9 +59,8 @@ class Pages(WithKeys):
         self.need_tool("pdftotext")
         self.run_it("key", "add", "--shares", "2/2", "--shares-dir", self.path("shares"))
         done = holdfast.subprocess.run(["pdftotext", "-layout", self.path("shares", "share-1-of-2.pdf"), "-"], check=True, capture_output=True)
-        words = open(self.path("shares", "share-1-of-2.txt")).read().split()
-        printed = done.stdout.decode().split()
-        self.assertEqual(printed[: len(words)], words)
+        words = "".join(open(self.path("shares", "share-1-of-2.txt")).read().split())
+        self.assertIn(words, "".join(done.stdout.decode().split()))  # a long path goes on in the next line
 
     def test_shares_are_scanned_too(self):
         self.run_it("key", "add", "--shares", "2/3", "--shares-dir", self.path("shares"))
