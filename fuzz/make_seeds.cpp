@@ -98,7 +98,14 @@ int main(int argc, char** argv) {
 
   for (SlotKind kind : {SlotKind::passphrase, SlotKind::key_file, SlotKind::recovery_key})
     write("key_slot", "seed-" + std::string(name_of(kind)), chosen(0, key_slot(kind).encode()));
+  write("key_slot", "seed-version-2", chosen(0, key_slot_v2(SlotKind::shares).encode()));
   write("key_slot", "seed-label", chosen(1, encode_label(slot_label())));
+  SlotLabel second = slot_label();
+  second.epoch = 2;
+  second.public_key = key_slot_v2().public_key;
+  write("key_slot", "seed-label-version-2", chosen(1, encode_label(second)));
+  write("rotation", "seed", chosen(0, rotation().encode()));
+  write("rotation", "seed-root-keys", chosen(1, encode_root_keys({{3, kKey}, {4, kKey}})));
   Buffer keys;
   wire::Writer w(keys);
   w.varint(2);
@@ -139,6 +146,12 @@ int main(int argc, char** argv) {
             "[source.home]\npaths = [\"/home\", '/root']\nhost = \"web\"\nschedule = [\"Mon..Fri 02:00\", \"daily\"]\ntime-zone = \"Europe/Berlin\"\njitter = \"20m\"\n"
             "differential-every = \"month\"\nkeep-last = 3\nkeep-hourly = 24\nrpo = \"26h\"\nrto = \"4h\"\nbefore = \"true\"\nhook-timeout = \"10m\"\nread-rate = \"20M\"\nexclude-caches = true\n");
   text_seed("recovery_key", "seed", "7QK2-M9D0-XH4T-1V8N-ZA\n0B6E-RR3W-58JC-GPYS-4K\n");
+  text_seed("key_shares", "seed", "0410-60A6-8D0C-A95K-8E\n"
+            "CHJ6-8S3C-DHP6-RS34-1S\n"
+            "CHJ7-RZ3W-FHJ6-8S34-8T\n"
+            "0410-60J6-8D0C-A95K-B7\n"
+            "S35W-XKEM-TZ9D-3M6K-PA\n"
+            "TVAY-SVZA-X7WF-QZQX-7J\n");
   text_seed("exclude", "seed", std::string_view("*.o\n# comment\n/home/x/tmp\nsrc/**/build/\n!keep.o\n[a-z]?\n\0home/x/keep.o", 67));
   Buffer replica;
   wire::Writer r(replica);

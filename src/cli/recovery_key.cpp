@@ -113,6 +113,17 @@ Result<std::optional<Secret>> find_recovery_key(std::string_view text) {
                "compare it with the sheet character by character; the last two of a line check the sixteen before them");
 }
 
+Secret scanned_key(const SheetFacts& facts, const Secret& key) {
+  const Secret lines = recovery_key_text(key);
+  std::string out;
+  out.reserve(256);
+  out += "Holdfast recovery key, vault " + facts.vault.brief() + "\n";
+  out += lines.text();
+  Secret text(out);
+  wipe({reinterpret_cast<std::uint8_t*>(out.data()), out.size()});
+  return text;
+}
+
 Secret recovery_sheet(const SheetFacts& facts, const Secret& key, const Secret& passphrase) {
   const Secret key_text = recovery_key_text(key);
   const std::string_view lines = key_text.text();

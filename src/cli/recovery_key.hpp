@@ -29,6 +29,8 @@ struct SheetFacts {
   std::int64_t created_ns = 0;
   std::string host;
 };
+/// What the QR code on a sheet gives: the key, in a text that is a key file as it is.
+Secret scanned_key(const SheetFacts& facts, const Secret& key);
 /// The whole sheet: what it is for, the key, and three steps back to the data. `passphrase` is printed where one was
 /// generated.
 Secret recovery_sheet(const SheetFacts& facts, const Secret& key, const Secret& passphrase);

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 
+#include "cli/key_shares.hpp"
 #include "cli/settings.hpp"
+#include "cli/sheet_pdf.hpp"
 #include "cli/text.hpp"
 #include "store/local/local_store.hpp"
 #include "vault/parity.hpp"
@@ -57,6 +59,13 @@ Result<std::string> vault_path(Invocation& in, const std::string& path) {
 
 Result<std::vector<SlotSecret>> meanings_of(VaultSecret secret) {
   std::vector<SlotSecret> out;
+  auto shares = find_shares(secret.bytes.text());
+  if (!shares && secret.kind == VaultSecret::Kind::key_file) return std::move(shares.error()).in_context("reading " + secret.origin);
+  if (shares && !shares->empty()) {
+    auto key = combine_shares(*shares);
+    if (!key && secret.kind == VaultSecret::Kind::key_file) return std::move(key.error()).in_context("reading " + secret.origin);
+    if (key) out.push_back({SlotKind::shares, std::move(*key)});
+  }
   auto recovery = find_recovery_key(secret.bytes.text());
   // A mistyped one is an error where a file was meant to hold it; a passphrase may look as it likes.
   if (!recovery && secret.kind == VaultSecret::Kind::key_file) return std::move(recovery.error()).in_context("reading " + secret.origin);
@@ -71,7 +80,7 @@ Result<std::unique_ptr<ObjectStore>> open_store_for_rebuild(Invocation& in) {
 
 Result<std::unique_ptr<ObjectStore>> open_store(Invocation& in) { return open_local_store(in.env, HF_TRY(vault_path(in, in.settings.vault))); }
 
-Result<std::unique_ptr<Vault>> open_vault_in(Invocation& in, StoreOpener opener) {
+Result<std::unique_ptr<Vault>> open_vault_in(Invocation& in, StoreOpener opener, SlotSecret* used) {
   auto store = HF_TRY(opener(in));
   // Whatever is wrong with the vault itself is told before a passphrase is asked for.
   const Buffer raw = HF_TRY(store->get(config_name(), kConfigBytesMax));
@@ -85,9 +94,11 @@ Result<std::unique_ptr<Vault>> open_vault_in(Invocation& in, StoreOpener opener)
     const bool a_person = given->origin == "the terminal";
     const bool kept = given->origin == kept_file;
     const std::string origin = given->origin;
-    for (const SlotSecret& secret : HF_TRY(meanings_of(std::move(*given)))) {
+    for (SlotSecret& secret : HF_TRY(meanings_of(std::move(*given)))) {
       if (!store) store = HF_TRY(opener(in));
       auto vault = Vault::open(in.env, std::move(store), secret.view());
+      if (vault && used != nullptr) *used = std::move(secret);
+      if (vault && !(*vault)->keys_problem().empty()) in.out.warn(Error(Code::corrupt, (*vault)->keys_problem(), "what is older opens; bring back keys/ from another copy of the vault, or its copy in the packs: remove the file and run holdfast rebuild"));
       if (vault) return vault;
       if (vault.error().code != Code::wrong_secret) return vault.error();
       wrong = std::move(vault.error());
@@ -110,12 +121,19 @@ Result<Secret> create_key_file(Env& env, const std::string& path) {
   return key;
 }
 
+namespace {
+
+/// "sheet.pdf" for "sheet.txt".
+std::string page_beside(const std::string& text_file) { return text_file.substr(0, text_file.size() - 4) + ".pdf"; }
+
+}  // namespace
+
 std::string default_sheet_file(Env& env) {
   const std::string home = env.variable("HOME").value_or("");
   if (home.empty()) return "";
   for (int n = 1; n < 1000; ++n) {
     std::string path = home + "/holdfast-recovery-sheet" + (n == 1 ? "" : "-" + std::to_string(n)) + ".txt";
-    if (!env.stat(path)) return path;
+    if (!env.stat(path) && !env.stat(page_beside(path))) return path;
   }
   return "";
 }
@@ -165,9 +183,17 @@ Result<CreatedVault> create_vault(Invocation& in, const std::string& path, const
     if (!options.recovery_key) return {};
     const Secret key = make_recovery_key(in.env);
     HF_TRY(out.vault->add_key({SlotKind::recovery_key, key.view()}, "recovery sheet"));
-    out.sheet = recovery_sheet({out.path, out.vault->id(), out.vault->created_ns(), in.env.host_name()}, key, generated);
+    const SheetFacts facts{out.path, out.vault->id(), out.vault->created_ns(), in.env.host_name()};
+    out.sheet = recovery_sheet(facts, key, generated);
     if (options.sheet_file.empty()) return {};
-    HF_TRY(write_private_file(in.env, options.sheet_file, out.sheet.view()).context([&] { return "writing the recovery sheet " + printable(options.sheet_file); }));
+    const auto write = [&](const std::string& file) -> Status {
+      return write_private_file(in.env, file, HF_TRY(sheet_for_file(file, out.sheet, scanned_key(facts, key))).view()).context([&] { return "writing the recovery sheet " + printable(file); });
+    };
+    HF_TRY(write(options.sheet_file));
+    if (options.page_beside && options.sheet_file.ends_with(".txt")) {
+      out.page_file = page_beside(options.sheet_file);
+      HF_TRY(write(out.page_file));
+    }
     out.sheet_file = options.sheet_file;
     return {};
   };

@@ -24,19 +24,23 @@ Result<std::unique_ptr<ObjectStore>> open_store(Invocation& in);
 Result<std::unique_ptr<ObjectStore>> open_store_for_rebuild(Invocation& in);
 /// Opens the vault in `store`, obtained from one of the two above; `again` opens the store anew for another attempt.
 using StoreOpener = Result<std::unique_ptr<ObjectStore>> (*)(Invocation&);
-Result<std::unique_ptr<Vault>> open_vault_in(Invocation& in, StoreOpener opener);
+struct SlotSecret;
+/// `used`, where given, gets the secret that opened.
+Result<std::unique_ptr<Vault>> open_vault_in(Invocation& in, StoreOpener opener, SlotSecret* used = nullptr);
 
 struct CreateOptions {
   bool recovery_key = true;        ///< add a recovery key and make the sheet
   bool may_generate = false;       ///< where no secret was given and nobody can be asked: generate a passphrase and keep it
   bool parity = true;              ///< packs get parity
-  std::string sheet_file = {};     ///< write the sheet there (0600, never over a file that exists); empty: only give its text
+  std::string sheet_file = {};     ///< write the sheet there (0600, never over a file that exists), as a page where it ends in .pdf; empty: only give its text
+  bool page_beside = false;        ///< write also a page: "sheet.pdf" beside "sheet.txt"
 };
 struct CreatedVault {
   std::unique_ptr<Vault> vault;
   std::string path;                ///< absolute
   Secret sheet;                    ///< its text; empty without a recovery key
   std::string sheet_file;          ///< where it was written; empty: nowhere yet
+  std::string page_file;           ///< the page beside it; empty: none
   std::string kept_file;           ///< where a generated passphrase is kept for this user; empty: none was generated
 };
 /// Makes a vault in `path` (absent or empty). AlreadyExists where something is in it.
@@ -51,7 +55,8 @@ struct SlotSecret {
   Secret bytes;
   hf::Secret view() const { return {kind, bytes.view()}; }
 };
-/// What a secret that a person or a file gave may be: a recovery key if it reads as one, then what it was given as.
+/// What a secret that a person or a file gave may be: a recovery key if it reads as one or as enough shares of one, then
+/// what it was given as.
 Result<std::vector<SlotSecret>> meanings_of(VaultSecret secret);
 
 /// A new file that nobody else may read (0600), durable; AlreadyExists where there is one.

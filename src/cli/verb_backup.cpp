@@ -83,6 +83,7 @@ Result<std::unique_ptr<Vault>> open_or_make_vault(Invocation& in, bool& made) {
   CreateOptions options;
   options.may_generate = true;
   options.sheet_file = default_sheet_file(in.env);
+  options.page_beside = true;
   CreatedVault created = HF_TRY(create_vault(in, in.settings.vault, options));
   made = true;
   in.out.note("No vault yet: made one in " + printable(created.path) + ".");
@@ -91,6 +92,7 @@ Result<std::unique_ptr<Vault>> open_or_make_vault(Invocation& in, bool& made) {
   if (!created.sheet_file.empty())
     in.out.note("  Recovery sheet: " + printable(created.sheet_file) + "  (print it and keep it elsewhere: without it or the passphrase nobody can restore)");
   else in.out.note(created.sheet.text());
+  if (!created.page_file.empty()) in.out.note("  The same as a page with a QR code: " + printable(created.page_file));
   return std::move(created.vault);
 }
 

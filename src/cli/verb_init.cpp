@@ -60,7 +60,7 @@ const Verb& init_verb() {
            "a recovery key, printed on a sheet of paper, opens it too. Whoever loses all of them has lost the backups.",
            "DIR must be empty or not exist yet. Without it, the place is taken from --vault, HOLDFAST_VAULT or holdfast.toml, else it is "
            "~/.local/share/holdfast/vault. With --key-file FILE the vault is opened by a key file, which is made if it does not exist.",
-           "The recovery sheet is printed, or written to a file that only you can read. With --json and without --recovery-sheet no "
+           "The recovery sheet is printed, or written to a file that only you can read: a page with a QR code where its name ends in .pdf, else text. With --json and without --recovery-sheet no "
            "recovery key is made, since it would end in a log.",
            "Packs get parity beside them (about 4% of their size), from which `verify --heal` mends damage; with --no-parity they do not. "
            "`parity add` and `parity remove` change that later.",
@@ -69,7 +69,7 @@ const Verb& init_verb() {
                    {"holdfast init --vault /media/backup/vault --recovery-sheet sheet.txt", "The same, with the sheet in a file to print."},
                    {"holdfast init --vault /srv/vault --key-file /root/vault.key --no-recovery-key", "For a server: opened by a key file, which is made."}},
       .arguments = {{.name = "DIR", .help = "where to make it", .required = false}},
-      .options = {{.name = "recovery-sheet", .value = "FILE", .help = "write the recovery sheet to FILE (0600) instead of printing it"},
+      .options = {{.name = "recovery-sheet", .value = "FILE", .help = "write the recovery sheet to FILE (0600) instead of printing it; .pdf: with a QR code"},
                   {.name = "no-recovery-key", .help = "make no recovery key"},
                   {.name = "no-parity", .help = "store no parity beside the packs"}},
       .run = run,

@@ -1,4 +1,8 @@
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
+#include <map>
 
 #include <nlohmann/json.hpp>
 
@@ -7,92 +11,49 @@
 #include "cli/text.hpp"
 #include "cli/vault_access.hpp"
 #include "cli/verbs.hpp"
+#include "vault/epoch_share.hpp"
+#include "vault/key_objects.hpp"
+#include "vault/pack_reader.hpp"
 
 namespace hf::cli {
 namespace {
 
 Json json_of(const SlotInfo& s) {
-  Json j = {{"id", s.id.hex()}, {"kind", name_of(s.kind)}, {"created", utc_time(s.label.created_ns)}, {"opened_this", s.opened_this_vault}};
+  Json j = {{"id", s.id.hex()}, {"kind", name_of(s.kind)}, {"created", utc_time(s.label.created_ns)}, {"opened_this", s.opened_this_vault}, {"epoch", s.epoch}, {"in_force", s.in_force}};
   put_name(j, "label", s.label.name);
   return j;
 }
 
-std::string words_of(SlotKind kind) {
-  switch (kind) {
-    case SlotKind::passphrase: return "passphrase";
-    case SlotKind::key_file: return "key file";
-    case SlotKind::recovery_key: return "recovery key";
+Result<int> list_epochs(Invocation& in, const Vault& vault) {
+  const EpochShares shares = HF_TRY(epoch_shares(vault, in.settings.jobs, in.progress));
+  const KeyObjects objects = HF_TRY(KeyObjects::read(vault.store(), vault.id()));
+  std::uint64_t total = shares.unknown.bytes;
+  for (const auto& [epoch, share] : shares.by_epoch) total += share.bytes;
+  const auto percent = [&](std::uint64_t bytes) { return total == 0 ? 0.0 : 100.0 * static_cast<double>(bytes) / static_cast<double>(total); };
+  const std::uint32_t current = vault.keys().current_epoch();
+  using A = Table::Align;
+  Table t({{"EPOCH", A::right}, {"BEGAN"}, {"PACKS", A::right}, {"SIZE", A::right}, {"SHARE", A::right}, {""}});
+  if (in.out.json_mode()) in.out.begin_list();
+  for (std::uint32_t epoch = 1; epoch <= current; ++epoch) {
+    const auto at = shares.by_epoch.find(epoch);
+    const EpochShare share = at == shares.by_epoch.end() ? EpochShare{} : at->second;
+    std::int64_t began = vault.created_ns();
+    for (const Rotation& r : objects.rotations)
+      if (r.epoch == epoch) began = r.created_ns;
+    if (!in.out.json_mode())
+      t.row({std::to_string(epoch), local_time(began).substr(0, 16), human_count(share.packs), human_bytes(share.bytes), fmt::format("{:.1f} %", percent(share.bytes)), epoch == current ? "(new packs)" : ""});
+    else if (!in.out.item({{"epoch", epoch}, {"began", utc_time(began)}, {"current", epoch == current}, {"packs", share.packs}, {"bytes", share.bytes}, {"percent", percent(share.bytes)}}))
+      break;
   }
-  return "unknown";
-}
-
-/// Damaged ones are told of and left out.
-Result<std::vector<SlotInfo>> slots_of(const Vault& vault) {
-  return vault.key_slots();
-}
-
-Result<int> add(Invocation& in) {
-  const std::string passphrase_file = in.text("new-passphrase-file"), key_file = in.text("new-key-file");
-  const bool recovery = in.flag("recovery-key") || in.given("recovery-sheet");
-  if ((!passphrase_file.empty()) + (!key_file.empty()) + recovery > 1) return Error(Code::usage, "one key at a time: a passphrase, a key file or a recovery key", "run the command once for each");
-  const std::string sheet_file = in.text("recovery-sheet");
-  if (recovery && sheet_file.empty() && in.out.json_mode()) return Error(Code::usage, "with --json a recovery key needs a file: in the JSON output it would end in a log", "name one: --recovery-sheet FILE");
-  if (recovery && !sheet_file.empty() && in.env.stat(sheet_file)) return Error(Code::already_exists, "the file for the recovery sheet exists already: " + printable(sheet_file), "choose another");
-  const auto vault = HF_TRY(open_vault(in));
-
-  SlotSecret secret;
-  Secret sheet;
-  std::string label = in.text("label");
-  if (recovery) {
-    secret = {SlotKind::recovery_key, make_recovery_key(in.env)};
-    if (label.empty()) label = "recovery sheet";
-  } else if (!key_file.empty()) {
-    if (in.env.stat(key_file, true)) secret = {SlotKind::key_file, HF_TRY(read_key_file(in.env, in.out, key_file))};
-    else {
-      secret = {SlotKind::key_file, HF_TRY(create_key_file(in.env, key_file))};
-      in.out.note("Made the key file " + printable(key_file) + ": keep a copy of it in another place.");
-    }
-    if (label.empty()) label = key_file.substr(key_file.rfind('/') + 1);
-  } else {
-    // The settings name the secret that opens; the new one comes from its own file, or from a person.
-    Settings settings = in.settings;
-    settings.secret = {};
-    if (!passphrase_file.empty()) settings.secret = {SecretSource::Kind::passphrase_file, passphrase_file, "--new-passphrase-file"};
-    auto given = secret_to_create(in.env, in.terminal, in.out, settings, "the vault " + vault->store().place());
-    if (!given && given.error().code == Code::not_found && passphrase_file.empty())
-      return Error(Code::usage, "no new passphrase was given, and there is nobody to ask", "name a file: --new-passphrase-file FILE");
-    secret = {SlotKind::passphrase, std::move(HF_TRY(std::move(given)).bytes)};
-    if (label.empty()) label = "passphrase";
-  }
-  if (auto known = vault->test_key(secret.view()); known)
-    return Error(Code::already_exists, "this " + words_of(secret.kind) + " opens the vault already, by key slot " + known->brief(), "list them: holdfast key list");
-  const SlotId id = HF_TRY(vault->add_key(secret.view(), label));
-  if (recovery) {
-    sheet = recovery_sheet({HF_TRY(in.env.absolute_path(in.settings.vault)), vault->id(), in.env.wall_ns(), in.env.host_name()}, secret.bytes, {});
-    if (!sheet_file.empty()) {
-      if (auto written = write_private_file(in.env, sheet_file, sheet.view()); !written) {
-        static_cast<void>(vault->remove_key(id));
-        return std::move(written.error()).in_context("writing the recovery sheet " + printable(sheet_file));
-      }
-    }
-  }
-  in.out.line("Added key slot " + id.brief() + ": " + words_of(secret.kind) + " '" + printable(label) + "'.");
-  if (recovery && sheet_file.empty()) {
-    in.out.line("");
-    in.out.text(sheet.text());
-  } else if (recovery) {
-    in.out.line("Recovery sheet: " + printable(sheet_file) + "  (print it and delete the file)");
-  }
-  in.out.note("Try it: holdfast key test" + std::string(secret.kind == SlotKind::passphrase ? "" : " --key-file " + shell_quoted(recovery ? (sheet_file.empty() ? "FILE" : sheet_file) : key_file)));
-  Json answer = {{"id", id.hex()}, {"kind", name_of(secret.kind)}};
-  put_name(answer, "label", label);
-  in.out.json(std::move(answer));
+  if (!in.out.json_mode()) t.print(in.out);
+  if (shares.unknown.packs > 0) in.out.warn(human_count(shares.unknown.packs) + " packs do not tell their epoch: see what is wrong with them: holdfast verify");
   return 0;
 }
 
 Result<int> list(Invocation& in) {
   const auto vault = HF_TRY(open_vault(in));
-  const auto slots = HF_TRY(slots_of(*vault));
+  if (in.flag("epochs")) return list_epochs(in, *vault);
+  const auto slots = HF_TRY(vault->key_slots());
   if (in.out.json_mode()) {
     in.out.begin_list();
     for (const SlotInfo& s : slots)
@@ -100,8 +61,12 @@ Result<int> list(Invocation& in) {
     return 0;
   }
   Table t({{"SLOT"}, {"KIND"}, {"LABEL"}, {"MADE"}, {""}});
-  for (const SlotInfo& s : slots) t.row({s.id.brief(), words_of(s.kind), s.label.name, local_time(s.label.created_ns).substr(0, 16), s.opened_this_vault ? "(in use now)" : ""});
+  for (const SlotInfo& s : slots) t.row({s.id.brief(), words_of(s.kind), s.label.name, local_time(s.label.created_ns).substr(0, 16), std::string(s.opened_this_vault ? "(in use now)" : "") + (s.in_force ? "" : "(left out by a rotation: opens only what is older)")});
   t.print(in.out);
+  if (vault->keys().current_epoch() > 1) {
+    in.out.line("");
+    HF_TRY(list_epochs(in, *vault));
+  }
   const bool recovery = std::any_of(slots.begin(), slots.end(), [](const SlotInfo& s) { return s.kind == SlotKind::recovery_key; });
   if (slots.size() == 1) in.out.note("This is the only way in. Add another: holdfast key add --recovery-key");
   else if (!recovery) in.out.note("There is no recovery key on paper. Add one: holdfast key add --recovery-key");
@@ -120,7 +85,7 @@ Result<int> remove(Invocation& in) {
   if (found.size() > 1) return Error(Code::usage, human_count(found.size()) + " key slots begin with '" + printable(reference) + "'", "give more digits: holdfast key list");
   std::string what = "a damaged key slot";
   bool in_use = false;
-  if (const auto slots = slots_of(*vault))
+  if (const auto slots = vault->key_slots())
     for (const SlotInfo& s : *slots)
       if (s.id == found[0]) {
         what = words_of(s.kind) + " '" + printable(s.label.name) + "'";
@@ -135,49 +100,67 @@ Result<int> remove(Invocation& in) {
   return 0;
 }
 
+/// What opening with a key proved, in words: what was read with it, not what should be readable.
+Result<std::vector<std::string>> proofs_of(const Vault& vault) {
+  std::vector<std::string> out;
+  const std::uint32_t newest = vault.keys().current_epoch();
+  out.push_back(newest == 1 ? std::string("the root key opens the vault's description") : fmt::format("the root keys of epochs 1 to {} open, and the first opens the vault's description", newest));
+  // The newest point, and one pack of each epoch: what they are sealed under is what counts on the day.
+  const PointList points = HF_TRY(vault.points());
+  if (!points.points.empty()) out.push_back("the newest recovery point, " + points.points.back().id.brief() + " of " + local_time(points.points.back().started_ns).substr(0, 16) + ", opens and its signature holds");
+  if (!points.damaged.empty())
+    return Error(points.damaged[0].error).in_context(fmt::format("{} of {} recovery points do not open with this key; reading {}", points.damaged.size(), points.damaged.size() + points.points.size(), points.damaged[0].name.substr(0, 8)));
+  std::vector<std::string> names;
+  HF_TRY(vault.store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t) { names.emplace_back(name); }));
+  std::sort(names.begin(), names.end());
+  std::map<std::uint32_t, std::string> opened;
+  SegmentOpener opener(vault);
+  for (const std::string& name : names) {
+    if (opened.size() == newest) break;
+    const auto reader = vault.store().open({ObjectKind::pack, name});
+    std::array<std::uint8_t, PackHeader::kBytes> head{};
+    if (!reader || !(*reader)->read(0, head)) continue;  // a matter for verify, not for the key
+    const auto header = PackHeader::decode(head);
+    if (!header || opened.contains(header->epoch)) continue;
+    if (read_pack_directory(vault, **reader, opener)) opened[header->epoch] = name;
+  }
+  for (const auto& [epoch, name] : opened) out.push_back(newest == 1 ? "pack " + name.substr(0, 8) + " opens" : fmt::format("pack {} of epoch {} opens", name.substr(0, 8), epoch));
+  return out;
+}
+
 Result<int> test(Invocation& in) {
-  const auto vault = HF_TRY(open_vault(in));
-  for (const SlotInfo& s : HF_TRY(slots_of(*vault))) {
+  SlotSecret secret;
+  const auto vault = HF_TRY(open_vault_in(in, open_store, &secret));
+  for (const SlotInfo& s : HF_TRY(vault->key_slots())) {
     if (!s.opened_this_vault) continue;
+    HF_TRY(vault->may_write());  // left out by a rotation: it does not open everything
+    const std::vector<std::string> proofs = HF_TRY(proofs_of(*vault));
     in.out.line("It opens the vault: key slot " + s.id.brief() + ", " + words_of(s.kind) + " '" + printable(s.label.name) + "', made " + local_time(s.label.created_ns).substr(0, 16) + ".");
-    in.out.json(json_of(s));
+    for (const std::string& p : proofs) in.out.line("  proven: " + p);
+    Json answer = json_of(s);
+    answer["proven"] = proofs;
+    in.out.json(std::move(answer));
     return 0;
   }
   return Error(Code::internal, "the vault opened, and yet no key slot did it");
 }
 
-constexpr std::string_view kSlotJson = "{\"id\", \"kind\": passphrase, key-file or recovery-key, \"label\", \"created\", \"opened_this\": it opened the vault now}";
+constexpr std::string_view kSlotJson = "{\"id\", \"kind\": passphrase, key-file, recovery-key or shares, \"label\", \"created\", \"opened_this\": it opened the vault now, "
+    "\"epoch\": the newest that it opens, \"in_force\": it opens everything}";
 
 }  // namespace
 
-const Verb& key_add_verb() {
-  static const Verb verb = {
-      .name = "key add",
-      .section = "Keys",
-      .summary = "add a passphrase, a key file or a recovery key",
-      .description = {"Opens the vault with a key that works, then adds another one. Without an option a new passphrase is asked for. A key file that does not "
-                      "exist is made, with 64 random bytes, readable by you alone. A recovery key is printed on a sheet, or written to a file.",
-                      "JSON: {\"id\", \"kind\", \"label\"} of the new slot."},
-      .examples = {{"holdfast key add", "Another passphrase."},
-                   {"holdfast key add --new-key-file /root/vault.key --label server", "A key file for unattended backups."},
-                   {"holdfast key add --recovery-sheet sheet.txt", "A recovery key, to be printed and kept elsewhere."}},
-      .options = {{.name = "new-passphrase-file", .value = "FILE", .help = "take the new passphrase from the first line of FILE"},
-                  {.name = "new-key-file", .value = "FILE", .help = "add a key file; made if it does not exist"},
-                  {.name = "recovery-key", .help = "add a recovery key and print its sheet"},
-                  {.name = "recovery-sheet", .value = "FILE", .help = "add a recovery key and write its sheet to FILE (0600)"},
-                  {.name = "label", .value = "TEXT", .help = "what `key list` shows of it"}},
-      .run = add,
-  };
-  return verb;
-}
 const Verb& key_list_verb() {
   static const std::string json = "JSON: an array of " + std::string(kSlotJson) + ".";
   static const Verb verb = {
       .name = "key list",
       .section = "Keys",
       .summary = "list the keys that open the vault",
-      .description = {"Each key slot opens the vault alone.", json},
-      .examples = {{"holdfast key list", "All of them."}, {"holdfast key list --json", "The same for programs."}},
+      .description = {"Each key slot opens the vault alone. After the root key was rotated, a second list tells when each key epoch began, and which share of "
+                      "the packs lies under it: what a leaked old root key would still open.",
+                      json, "JSON with --epochs: an array of {\"epoch\", \"began\", \"current\", \"packs\", \"bytes\", \"percent\": of the bytes of all packs}."},
+      .examples = {{"holdfast key list", "All of them."}, {"holdfast key list --json", "The same for programs."}, {"holdfast key list --epochs", "Only what share of the packs is under each key epoch."}},
+      .options = {{.name = "epochs", .help = "only the key epochs, and the share of the packs under each"}},
       .run = list,
   };
   return verb;
@@ -198,13 +181,17 @@ const Verb& key_remove_verb() {
   return verb;
 }
 const Verb& key_test_verb() {
-  static const std::string json = "JSON: " + std::string(kSlotJson) + ". Exit status 1 where it does not open.";
+  static const std::string json = "JSON: " + std::string(kSlotJson) + ", and \"proven\": what was read with it, in words. Exit status 1 where it does not open.";
   static const Verb verb = {
       .name = "key test",
       .section = "Keys",
       .summary = "try whether a key opens the vault",
-      .description = {"Does nothing else. Try the recovery sheet now and then: a backup whose key nobody has is none. Type its two lines into a file.", json},
-      .examples = {{"holdfast key test", "The passphrase that you remember."}, {"holdfast key test --key-file typed-from-the-sheet.txt", "The recovery key."}},
+      .description = {"Changes nothing. Opens the vault with the key, then the newest recovery point and a pack of each key epoch, and says so. Try the recovery "
+                      "sheet now and then: a backup whose key nobody has is none. Type its two lines into a file, or the lines of enough shares.",
+                      "A key that a rotation left out fails: it opens only what is older.", json},
+      .examples = {{"holdfast key test", "The passphrase that you remember."},
+                   {"holdfast key test --key-file typed-from-the-sheet.txt", "The recovery key."},
+                   {"cat share-1.txt share-4.txt share-5.txt | holdfast key test --key-file /dev/stdin", "Three shares of a recovery key."}},
       .run = test,
   };
   return verb;

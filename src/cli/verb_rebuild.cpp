@@ -19,6 +19,7 @@ Result<int> run(Invocation& in) {
   }
   if (report.config_restored) in.out.note("The vault's description was missing; a copy from a pack took its place.");
   if (report.slots_restored > 0) in.out.note(plural(report.slots_restored, "key slot was", "key slots were") + " brought back from copies in packs.");
+  if (report.rotations_restored > 0) in.out.note(plural(report.rotations_restored, "rotation of the keys was", "rotations of the keys were") + " brought back from copies in packs.");
   const auto vault = HF_TRY(open_vault_in(in, open_store_for_rebuild));
   {
     ProgressView view(in.out, in.env, in.progress, "rebuild");
@@ -27,7 +28,7 @@ Result<int> run(Invocation& in) {
   Json problems = Json::array();
   for (const std::string& p : report.problems) problems.push_back(printable(p));
   in.out.json({{"packs", report.packs}, {"packs_torn", report.packs_torn}, {"packs_lost", report.packs_lost}, {"chunks", report.chunks}, {"points_restored", report.points_restored},
-               {"slots_restored", report.slots_restored}, {"description_restored", report.config_restored}, {"problems", std::move(problems)}});
+               {"slots_restored", report.slots_restored}, {"rotations_restored", report.rotations_restored}, {"description_restored", report.config_restored}, {"problems", std::move(problems)}});
   for (const std::string& p : report.problems) in.out.warn(printable(p));
   in.out.line("Made the index anew: " + plural(report.chunks, "chunk", "chunks") + " in " + plural(report.packs, "pack", "packs") + ".");
   if (report.points_restored > 0) in.out.line("Brought back " + plural(report.points_restored, "recovery point", "recovery points") + ".");
@@ -50,7 +51,7 @@ const Verb& rebuild_verb() {
            "puts back recovery points, key slots and the vault's description where they are missing. What is there and whole is kept. It can be "
            "broken off and run again.",
            "A key slot or a recovery point that was removed on purpose comes back only if no key slot is left, or its copy lies in a pack.",
-           "JSON: {\"packs\", \"packs_torn\", \"packs_lost\", \"chunks\", \"points_restored\", \"slots_restored\", \"description_restored\", \"problems\"}. "
+           "JSON: {\"packs\", \"packs_torn\", \"packs_lost\", \"chunks\", \"points_restored\", \"slots_restored\", \"rotations_restored\", \"description_restored\", \"problems\"}. "
            "Exit status 5 where a pack is damaged."},
       .examples = {{"holdfast rebuild", "After `verify` said that the index is damaged."}, {"holdfast rebuild --vault /media/usb/found", "A folder of which only packs/ is left."}},
       .run = run,

@@ -74,7 +74,7 @@ Result<int> run(Invocation& in) {
   answer["total_ratio"] = ratio(logical, total);
   answer["index"] = {{"runs", objects[ObjectKind::index].first}, {"bytes_stored", objects[ObjectKind::index].second}, {"bytes_resident", resident},
                      {"bytes_resident_per_chunk", ratio(resident, chunks)}};
-  answer["key_slots"] = objects[ObjectKind::key].first;
+  answer["key_slots"] = HF_TRY(vault->key_slots()).size();
   in.out.json(std::move(answer));
 
   using A = Table::Align;

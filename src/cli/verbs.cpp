@@ -31,7 +31,7 @@ const std::vector<const Verb*>& all_verbs() {
       &parity_remove_verb(),
       &key_add_verb(),
       &key_list_verb(),
-      &key_remove_verb(),
+      &key_remove_verb(), &key_rotate_verb(),
       &key_test_verb(),
       &version_verb(),
       &completion_verb(),

@@ -43,6 +43,7 @@ const Verb& parity_remove_verb();
 const Verb& key_add_verb();
 const Verb& key_list_verb();
 const Verb& key_remove_verb();
+const Verb& key_rotate_verb();
 const Verb& key_test_verb();
 const Verb& version_verb();
 const Verb& help_verb();

@@ -7,6 +7,7 @@
 #include "format/index_run.hpp"
 #include "format/key_slot.hpp"
 #include "format/point.hpp"
+#include "format/rotation.hpp"
 #include "format/vault_config.hpp"
 
 namespace hf::examples {
@@ -210,6 +211,22 @@ inline KeySlot key_slot(SlotKind kind = SlotKind::passphrase) {
   return s;
 }
 inline std::vector<RootKey> root_keys() { return {{1, counting<Digest>(0)}, {2, counting<Digest>(0x80)}}; }
+inline KeySlot key_slot_v2(SlotKind kind = SlotKind::passphrase) {
+  KeySlot s = key_slot(kind);
+  s.version = 2;
+  s.epoch = 2;
+  s.public_key = agreement_public_key(counting<Digest>(0x90));
+  return s;
+}
+inline Rotation rotation() {
+  Rotation r;
+  r.vault = kVault;
+  r.epoch = 3;
+  r.created_ns = 1'700'000'000'000'000'000;
+  r.entries = {{id<SlotId>(0xC0), counting<Digest>(0x30), Buffer(53, 0x55)}, {id<SlotId>(0xD0), counting<Digest>(0x31), Buffer(53, 0x66)}};
+  r.proof = counting<Digest>(0x11);
+  return r;
+}
 inline SlotLabel slot_label() { return {"laptop", 1'700'000'000'000'000'000, id<SlotId>(0xC0)}; }
 
 inline VaultConfig vault_config() {

@@ -14,6 +14,7 @@ std::string_view name_of(SlotKind kind) {
     case SlotKind::passphrase: return "passphrase";
     case SlotKind::key_file: return "key-file";
     case SlotKind::recovery_key: return "recovery-key";
+    case SlotKind::shares: return "shares";
   }
   return "unknown";
 }
@@ -22,7 +23,7 @@ Buffer KeySlot::clear_part() const {
   Buffer b;
   wire::Writer w(b);
   w.raw(as_bytes(kMagic));
-  w.u16(kFormatVersion);
+  w.u16(version);
   w.u8(static_cast<std::uint8_t>(kind));
   w.u8(static_cast<std::uint8_t>(cipher));
   w.id(id);
@@ -31,6 +32,10 @@ Buffer KeySlot::clear_part() const {
   w.u32(argon2.passes);
   w.u32(argon2.lanes);
   w.raw(salt);
+  if (version >= 2) {
+    w.u32(epoch);
+    w.raw(public_key);
+  }
   return b;
 }
 
@@ -50,9 +55,9 @@ Result<KeySlot> KeySlot::decode(ByteView in) {
   if (!std::equal(in.end() - 4, in.end(), d.begin())) return Error(Code::corrupt, "the key slot is damaged");
   wire::Reader r(in.subspan(8, in.size() - 12));
   KeySlot s;
-  const std::uint16_t version = r.u16();
-  if (version == 0) return Error(Code::corrupt, "the key slot is damaged");
-  if (version > kFormatVersion) return Error(Code::unsupported, "the key slot was written by a newer version of Holdfast", "use that version or a later one");
+  s.version = r.u16();
+  if (s.version == 0) return Error(Code::corrupt, "the key slot is damaged");
+  if (s.version > kSlotVersion) return Error(Code::unsupported, "the key slot was written by a newer version of Holdfast", "use that version or a later one");
   s.kind = static_cast<SlotKind>(r.u8());
   s.cipher = static_cast<Cipher>(r.u8());
   s.id = r.id<SlotId>();
@@ -62,11 +67,17 @@ Result<KeySlot> KeySlot::decode(ByteView in) {
   s.argon2.lanes = r.u32();
   const ByteView salt = r.raw(s.salt.size());
   std::copy(salt.begin(), salt.end(), s.salt.begin());
+  if (s.version >= 2) {
+    s.epoch = r.u32();
+    const ByteView key = r.raw(s.public_key.size());
+    std::copy(key.begin(), key.end(), s.public_key.begin());
+  }
   const ByteView wrapped = r.bytes(), label = r.bytes();
   s.wrapped.assign(wrapped.begin(), wrapped.end());
   s.label.assign(label.begin(), label.end());
-  if (!r.at_end()) return Error(Code::corrupt, "the key slot is damaged");
-  if (s.kind < SlotKind::passphrase || s.kind > SlotKind::recovery_key || (s.cipher != Cipher::aes_256_gcm && s.cipher != Cipher::chacha20_poly1305))
+  if (!r.at_end() || s.epoch == 0) return Error(Code::corrupt, "the key slot is damaged");
+  const SlotKind last = s.version == 1 ? SlotKind::recovery_key : SlotKind::shares;
+  if (s.kind < SlotKind::passphrase || s.kind > last || (s.cipher != Cipher::aes_256_gcm && s.cipher != Cipher::chacha20_poly1305))
     return Error(Code::unsupported, "the key slot is of a kind that this version does not know", "use a newer version of Holdfast");
   return s;
 }
@@ -76,14 +87,36 @@ Result<Digest> wrapping_key(const KeySlot& slot, ByteView secret) {
   return hkdf(secret, slot.salt, std::string("holdfast slot ") + std::string(name_of(slot.kind)));
 }
 
-void wrap_root_keys(KeySlot& slot, const Digest& wrapping, const std::vector<RootKey>& keys) {
-  Buffer plain;
-  wire::Writer w(plain);
+Digest slot_private_key(const KeySlot& slot, const Digest& wrapping) { return hkdf(wrapping, slot.id.view(), "holdfast slot agreement"); }
+
+Buffer encode_root_keys(const std::vector<RootKey>& keys) {
+  Buffer out;
+  out.reserve(10 + 36 * keys.size());  // no copy stays behind when it grows
+  wire::Writer w(out);
   w.varint(keys.size());
   for (const RootKey& k : keys) {
     w.u32(k.epoch);
     w.raw(k.key);
   }
+  return out;
+}
+
+Result<std::vector<RootKey>> decode_root_keys(ByteView in) {
+  wire::Reader r(in);
+  std::vector<RootKey> keys(r.count(r.left() / 36));
+  for (RootKey& k : keys) {
+    k.epoch = r.u32();
+    const ByteView key = r.raw(k.key.size());
+    std::copy(key.begin(), key.end(), k.key.begin());
+  }
+  bool good = r.at_end() && !keys.empty();
+  for (std::size_t i = 0; good && i < keys.size(); ++i) good = keys[i].epoch > (i > 0 ? keys[i - 1].epoch : 0);
+  if (!good) return Error(Code::corrupt, "the key slot holds no usable key");
+  return keys;
+}
+
+void wrap_root_keys(KeySlot& slot, const Digest& wrapping, const std::vector<RootKey>& keys) {
+  Buffer plain = encode_root_keys(keys);
   Aead aead;
   aead.set_key(slot.cipher, wrapping);
   slot.wrapped.resize(plain.size() + Aead::kTagBytes);
@@ -98,17 +131,8 @@ Result<std::vector<RootKey>> unwrap_root_keys(const KeySlot& slot, const Digest&
   Aead aead;
   aead.set_key(slot.cipher, wrapping);
   if (!aead.open(0, slot.clear_part(), slot.wrapped, plain)) return wrong;
-  wire::Reader r(plain);
-  std::vector<RootKey> keys(r.count(r.left() / 36));
-  for (RootKey& k : keys) {
-    k.epoch = r.u32();
-    const ByteView key = r.raw(k.key.size());
-    std::copy(key.begin(), key.end(), k.key.begin());
-  }
-  bool good = r.at_end() && !keys.empty();
-  for (std::size_t i = 0; good && i < keys.size(); ++i) good = keys[i].epoch > (i > 0 ? keys[i - 1].epoch : 0);
+  auto keys = decode_root_keys(plain);
   wipe(plain);
-  if (!good) return Error(Code::corrupt, "the key slot holds no usable key");
   return keys;
 }
 
@@ -118,6 +142,10 @@ Buffer encode_label(const SlotLabel& label) {
   w.id(label.slot);
   w.text(label.name);
   w.u64(static_cast<std::uint64_t>(label.created_ns));
+  if (label.epoch != 0) {
+    w.u32(label.epoch);
+    w.raw(label.public_key);
+  }
   return b;
 }
 Result<SlotLabel> decode_label(ByteView in) {
@@ -126,7 +154,14 @@ Result<SlotLabel> decode_label(ByteView in) {
   l.slot = r.id<SlotId>();
   l.name = r.text();
   l.created_ns = static_cast<std::int64_t>(r.u64());
-  if (!r.at_end()) return Error(Code::corrupt, "the key slot's label is damaged");
+  bool good = r.ok();
+  if (good && r.left() > 0) {
+    l.epoch = r.u32();
+    const ByteView key = r.raw(l.public_key.size());
+    std::copy(key.begin(), key.end(), l.public_key.begin());
+    good = l.epoch != 0;
+  }
+  if (!good || !r.at_end()) return Error(Code::corrupt, "the key slot's label is damaged");
   return l;
 }
 

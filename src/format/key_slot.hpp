@@ -8,7 +8,7 @@
 
 namespace hf {
 
-enum class SlotKind : std::uint8_t { passphrase = 1, key_file = 2, recovery_key = 3 };
+enum class SlotKind : std::uint8_t { passphrase = 1, key_file = 2, recovery_key = 3, shares = 4 };
 std::string_view name_of(SlotKind kind);
 
 struct RootKey {
@@ -16,13 +16,20 @@ struct RootKey {
   Digest key{};
 };
 
+/// Version 1 can't follow a rotation without its secret. Version 2 has a public key, whose private key comes from the
+/// secret: what is sealed to it reaches the slot while its secret lies in a drawer (format/rotation.hpp).
+constexpr std::uint16_t kSlotVersion = 2;
+
 struct KeySlot {
+  std::uint16_t version = 1;
   SlotId id;
   VaultId vault;
   SlotKind kind = SlotKind::passphrase;
   Argon2Params argon2;                  ///< passphrases only
   std::array<std::uint8_t, 32> salt{};
   Cipher cipher = Cipher::aes_256_gcm;
+  std::uint32_t epoch = 1;  ///< version 2: the newest root key in `wrapped`
+  Digest public_key{};      ///< version 2: X25519
   Buffer wrapped;  ///< root keys, sealed under the key derived from the secret
   Buffer label;    ///< a small object sealed under the root key: what `key list` shows
 
@@ -33,18 +40,28 @@ struct KeySlot {
 };
 
 /// It names its slot, so that labels cannot be exchanged between slots by who can write to the store.
+/// For a slot of version 2 it also repeats epoch and public key: who seals to that key has not opened the slot, and must
+/// know that the key was not exchanged.
 struct SlotLabel {
   std::string name;
   std::int64_t created_ns = 0;
   SlotId slot{};
+  std::uint32_t epoch = 0;  ///< 0: of a slot of version 1, without the public key
+  Digest public_key{};
 };
 
 /// The key that wraps: Argon2id for a passphrase, HKDF for secrets that are random already.
 Result<Digest> wrapping_key(const KeySlot& slot, ByteView secret);
+/// The X25519 private key of a slot of version 2; its public key belongs into the slot before anything is wrapped.
+Digest slot_private_key(const KeySlot& slot, const Digest& wrapping);
 /// `keys` in order of epochs, from 1.
 void wrap_root_keys(KeySlot& slot, const Digest& wrapping, const std::vector<RootKey>& keys);
 /// WrongSecret where the key does not fit (or the slot is damaged: no one can tell these apart).
 Result<std::vector<RootKey>> unwrap_root_keys(const KeySlot& slot, const Digest& wrapping);
+
+/// Root keys as they lie inside a seal: epochs strictly ascending, at least one.
+Buffer encode_root_keys(const std::vector<RootKey>& keys);
+Result<std::vector<RootKey>> decode_root_keys(ByteView in);
 
 Buffer encode_label(const SlotLabel& label);
 /// The caller compares `slot` with the slot that held it.

@@ -34,6 +34,23 @@ TEST(KeySlot, is_pinned_and_comes_back) {
     EXPECT_EQ(KeySlot::decode(b)->encode(), b);
   }
 }
+TEST(KeySlot, version_2_has_epoch_and_public_key_in_clear) {
+  for (SlotKind kind : {SlotKind::passphrase, SlotKind::key_file, SlotKind::recovery_key, SlotKind::shares}) {
+    KeySlot slot = key_slot_v2(kind);
+    wrap_root_keys(slot, kKey, root_keys());
+    const Buffer b = slot.encode();
+    EXPECT_EQ(KeySlot::decode(b)->encode(), b);
+    EXPECT_EQ(b.size(), key_slot().encode().size() - 53 + slot.wrapped.size() + 36);
+    EXPECT_TRUE(unwrap_root_keys(*KeySlot::decode(b), kKey));
+    KeySlot exchanged = slot;
+    exchanged.public_key[0] ^= 1;
+    EXPECT_FALSE(unwrap_root_keys(exchanged, kKey));
+  }
+  damage::always_detected(key_slot_v2().encode(), [](ByteView b) { return KeySlot::decode(b); });
+  KeySlot none = key_slot_v2();
+  none.epoch = 0;
+  EXPECT_FALSE(KeySlot::decode(none.encode()));
+}
 TEST(KeySlot, wrapping_keys_are_pinned) {
   EXPECT_EQ(to_hex(*wrapping_key(key_slot(SlotKind::passphrase), as_bytes(kSecret))), "b3ffc98d061d6ae2c7e71bb24396b3cbaf902e395eff7fba6bc67f8896d78949");
   EXPECT_EQ(to_hex(*wrapping_key(key_slot(SlotKind::key_file), as_bytes(kSecret))), "199ac03e63cd1f7a27776a5cf720fd0fdc7d19f2c5b47bbacdcf7e9af1ae3b49");
@@ -64,8 +81,9 @@ TEST(KeySlot, any_change_in_clear_with_a_mended_check_does_not_unwrap) {
 }
 TEST(KeySlot, newer_versions_and_kinds_are_unsupported) {
   const Buffer b = key_slot().encode();
-  EXPECT_EQ(KeySlot::decode(with(b, 8, 2)).error().code, Code::unsupported);
+  EXPECT_EQ(KeySlot::decode(with(b, 8, 3)).error().code, Code::unsupported);
   EXPECT_EQ(KeySlot::decode(with(b, 10, 4)).error().code, Code::unsupported);
+  EXPECT_EQ(KeySlot::decode(with(key_slot_v2().encode(), 10, 5)).error().code, Code::unsupported);
   EXPECT_EQ(KeySlot::decode(with(b, 11, 3)).error().code, Code::unsupported);
   EXPECT_EQ(KeySlot::decode(with(b, 8, 0)).error().code, Code::corrupt);
 }
@@ -89,6 +107,11 @@ TEST(SlotLabel, is_pinned_and_canonical) {
   EXPECT_EQ(to_hex(b), "c0c1c2c3c4c5c6c7c8c9cacbcccdcecf066c6170746f7000002a36fe9c9717");
   EXPECT_EQ(decode_label(b)->slot, slot_label().slot);
   damage::canonical_or_refused(b, decode_label, encode_label);
+  SlotLabel second = slot_label();
+  second.epoch = 2;
+  second.public_key = key_slot_v2().public_key;
+  EXPECT_EQ(decode_label(encode_label(second))->public_key, second.public_key);
+  damage::canonical_or_refused(encode_label(second), decode_label, encode_label);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "vault/deletion.hpp"
 #include "vault/index.hpp"
+#include "vault/key_objects.hpp"
 #include "vault/pack_reader.hpp"
 #include "vault/pack_writer.hpp"
 #include "vault/write_session.hpp"
@@ -51,6 +52,23 @@ Status for_each_replica(ObjectStore& store, const std::function<Status(const Obj
   return {};
 }
 
+/// Does a pack or a key slot say that it is of an epoch which no rotation tells of?
+Result<bool> a_rotation_is_missing(ObjectStore& store) {
+  const auto raw = store.get(config_name(), kConfigBytesMax);
+  const auto config = raw ? VaultConfig::decode(*raw) : Result<VaultConfig>(raw.error());
+  if (!config) return false;  // opening the vault will tell
+  const KeyObjects keys = HF_TRY(KeyObjects::read(store, config->id));
+  const std::uint32_t newest = keys.rotations.empty() ? 1 : keys.rotations.back().epoch;
+  if (keys.newest_epoch() > newest || keys.rotations.size() + 1 != newest) return true;
+  for (const PackId& id : HF_TRY(all_packs(store))) {
+    const auto reader = store.open({ObjectKind::pack, id.hex()});
+    std::array<std::uint8_t, PackHeader::kBytes> head{};
+    if (!reader || !(*reader)->read(0, head)) continue;
+    if (const auto header = PackHeader::decode(head); header && header->vault == config->id && header->epoch > newest) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Result<RebuildReport> restore_description(ObjectStore& store) {
@@ -60,11 +78,15 @@ Result<RebuildReport> restore_description(ObjectStore& store) {
   const bool has_config = config.has_value();
   std::uint64_t slots = 0;
   HF_TRY(store.list(ObjectKind::key, [&](std::string_view, std::uint64_t) { ++slots; }));
-  if (has_config && slots > 0) return report;
+  if (has_config && slots > 0 && !HF_TRY(a_rotation_is_missing(store))) return report;
   HF_TRY(for_each_replica(store, [&](const ObjectName& name, const Buffer& object) -> Status {
     if (name.kind == ObjectKind::config && HF_TRY(put_if_absent(store, name, object))) report.config_restored = true;
-    // Slots that a person removed stay removed as long as one slot is left.
-    if (name.kind == ObjectKind::key && slots == 0 && HF_TRY(put_if_absent(store, name, object))) ++report.slots_restored;
+    if (name.kind == ObjectKind::key && is_rotation(object)) {
+      if (HF_TRY(put_if_absent(store, name, object))) ++report.rotations_restored;
+    } else if (name.kind == ObjectKind::key && slots == 0 && HF_TRY(put_if_absent(store, name, object))) {
+      // Slots that a person removed stay removed as long as one slot is left.
+      ++report.slots_restored;
+    }
     return {};
   }));
   if (!has_config && !report.config_restored)

@@ -10,11 +10,12 @@ struct RebuildReport {
   std::uint64_t packs = 0, packs_torn = 0, packs_lost = 0;  ///< torn: read segment by segment; lost: nothing in them opens
   std::uint64_t chunks = 0;
   std::uint64_t points_restored = 0, slots_restored = 0;
+  std::uint64_t rotations_restored = 0;  ///< of the keys
   bool config_restored = false;
   std::vector<std::string> problems;
 };
 
-/// Puts back the description and key slots that copies inside packs hold, where they are absent. Needs no secret: run
+/// Puts back the description, key slots and rotations of the keys that copies inside packs hold, where they are absent. Needs no secret: run
 /// before Vault::open(). NotAVault where neither a description nor a pack with a copy of it is there.
 Result<RebuildReport> restore_description(ObjectStore& store);
 

@@ -6,6 +6,8 @@
 
 #include "vault/deletion.hpp"
 
+#include "vault/key_objects.hpp"
+
 namespace hf {
 namespace {
 
@@ -14,44 +16,6 @@ T random_id(Env& env) {
   T id;
   env.random(id.bytes);
   return id;
-}
-
-struct Opened {
-  std::vector<RootKey> roots;
-  SlotId slot;
-};
-
-/// Tries the secret on each slot of its kind.
-Result<Opened> open_slots(ObjectStore& store, const VaultId& vault, const Secret& secret) {
-  std::vector<std::string> names;
-  HF_TRY(store.list(ObjectKind::key, [&](std::string_view name, std::uint64_t) { names.emplace_back(name); }));
-  std::sort(names.begin(), names.end());
-  std::string damaged;
-  std::optional<Error> unread;
-  int of_kind = 0;
-  for (const std::string& name : names) {
-    auto raw = store.get({ObjectKind::key, name}, kSlotBytesMax);
-    auto slot = raw ? KeySlot::decode(*raw) : Result<KeySlot>(raw.error());
-    if (!slot) {
-      // What the system could not read now says nothing about the secret.
-      if (slot.error().code != Code::corrupt && slot.error().code != Code::not_found && slot.error().code != Code::unsupported) unread = slot.error();
-      damaged += (damaged.empty() ? "key slot " : ", ") + name.substr(0, 8) + ": " + slot.error().message;
-      continue;
-    }
-    if (slot->vault != vault || slot->kind != secret.kind) continue;
-    ++of_kind;
-    Digest key = HF_TRY(wrapping_key(*slot, secret.bytes));
-    auto roots = unwrap_root_keys(*slot, key);
-    wipe(key);
-    if (roots) return Opened{std::move(*roots), slot->id};
-    if (roots.error().code != Code::wrong_secret) return roots.error();
-  }
-  if (unread) return std::move(*unread).in_context("reading the vault's key slots");
-  const std::string word = secret.kind == SlotKind::passphrase ? "passphrase" : secret.kind == SlotKind::key_file ? "key file" : "recovery key";
-  Error error(Code::wrong_secret, of_kind == 0 ? "the vault has no key slot for a " + word : "the " + word + " does not open this vault",
-              "try the recovery key from the recovery sheet (--key-file), or another passphrase: several may be in use");
-  error.detail = damaged;
-  return error;
 }
 
 Result<VaultConfig> read_config(ObjectStore& store) {
@@ -101,8 +65,11 @@ Result<std::unique_ptr<Vault>> Vault::open(Env& env, std::unique_ptr<ObjectStore
   const VaultConfig config = HF_TRY(read_config(*vault->store_));
   vault->id_ = config.id;
   vault->created_ns_ = config.created_ns;
-  Opened opened = HF_TRY(open_slots(*vault->store_, config.id, secret));
+  const KeyObjects objects = HF_TRY(KeyObjects::read(*vault->store_, config.id));
+  OpenedSlot opened = HF_TRY(open_slots(objects, secret));
   vault->opened_by_ = opened.slot;
+  vault->newest_epoch_ = std::max(objects.newest_epoch(), opened.roots.back().epoch);
+  vault->keys_problem_ = std::move(opened.problem);
   vault->keys_ = std::make_shared<const VaultKeys>(config.id, std::move(opened.roots));
   const Buffer params = HF_TRY(vault->open_sealed(SealedKind::parameters, config.sealed_params).context([] { return "opening the vault's parameters"; }));
   vault->params_ = HF_TRY(decode_params(params));
@@ -217,6 +184,8 @@ std::unique_ptr<Vault> Vault::over(std::unique_ptr<ObjectStore> store) const {
   vault->params_ = params_;
   vault->created_ns_ = created_ns_;
   vault->keys_ = keys_;
+  vault->newest_epoch_ = newest_epoch_;
+  vault->keys_problem_ = keys_problem_;
   vault->opened_by_ = opened_by_;
   return vault;
 }
@@ -236,59 +205,84 @@ Result<std::vector<Vault::StoredProof>> Vault::proofs() const {
   return out;
 }
 
+Status Vault::may_write() const {
+  if (keys_->current_epoch() >= newest_epoch_) return {};
+  Error error(Code::refused, "key slot " + opened_by_.brief() + " was left out when the keys were rotated: it opens only what is older",
+              "use another key of the vault; to let this one in again, open with that one, remove this slot and add it anew: holdfast key list");
+  error.detail = keys_problem_.empty() ? "it holds key epoch " + std::to_string(keys_->current_epoch()) + "; the vault writes under epoch " + std::to_string(newest_epoch_) : keys_problem_;
+  return error;
+}
+
 Result<std::vector<SlotInfo>> Vault::key_slots() const {
-  std::vector<std::string> names;
-  HF_TRY(store_->list(ObjectKind::key, [&](std::string_view name, std::uint64_t) { names.emplace_back(name); }));
-  std::sort(names.begin(), names.end());
+  const KeyObjects objects = HF_TRY(KeyObjects::read(*store_, id_));
+  if (objects.unread) return Error(*objects.unread).in_context("reading the vault's key slots");
+  if (!objects.damaged.empty()) return Error(Code::corrupt, objects.damaged);
   std::vector<SlotInfo> out;
-  for (const std::string& name : names) {
-    const Buffer raw = HF_TRY(store_->get({ObjectKind::key, name}, kSlotBytesMax));
-    const KeySlot slot = HF_TRY(KeySlot::decode(raw).context([&] { return "reading key slot " + name.substr(0, 8); }));
-    if (slot.vault != id_) continue;  // of an init that died
-    const Buffer label = HF_TRY(open_sealed(SealedKind::slot_label, slot.label).context([&] { return "reading key slot " + name.substr(0, 8); }));
-    SlotLabel told = HF_TRY(decode_label(label));
-    if (told.slot != slot.id) return Error(Code::corrupt, "key slot " + name.substr(0, 8) + " carries the label of another slot");
-    out.push_back({slot.id, slot.kind, std::move(told), slot.id == opened_by_});
+  for (const KeySlot& slot : objects.slots) {
+    const auto reading = [&] { return "reading key slot " + slot.id.brief(); };
+    SlotInfo info{slot.id, slot.kind, {}, slot.id == opened_by_, slot.version, objects.reach_of(slot), objects.in_force(slot)};
+    if (info.opened_this_vault) info.epoch = keys_->current_epoch();  // a slot of version 1 told with its secret
+    const auto label = open_sealed(SealedKind::slot_label, slot.label);
+    if (!label && label.error().code == Code::unsupported) {  // made after the rotation that left out the slot that opened
+      info.label = {"(sealed under a newer key)", 0, slot.id, slot.epoch, slot.public_key};
+    } else {
+      if (!label) return Error(label.error()).in_context(reading());
+      info.label = HF_TRY(decode_label(*label).context(reading));
+      if (info.label.slot != slot.id) return Error(Code::corrupt, "key slot " + slot.id.brief() + " carries the label of another slot");
+      if (slot.version >= 2 && (info.label.epoch != slot.epoch || info.label.public_key != slot.public_key))
+        return Error(Code::corrupt, "the public key of key slot " + slot.id.brief() + " was exchanged",
+                     "someone who can write to the vault did that: remove the slot (holdfast key remove), and add its secret anew");
+    }
+    out.push_back(std::move(info));
   }
   return out;
 }
 
 Result<SlotId> Vault::add_key(const Secret& secret, const std::string& label, const Argon2Params& argon2) const {
+  HF_TRY(may_write());
+  HF_TRY(settle_key_objects(*store_));
   KeySlot slot;
+  slot.version = kSlotVersion;
   slot.id = random_id<SlotId>(env_);
   slot.vault = id_;
   slot.kind = secret.kind;
   slot.argon2 = argon2;
   slot.cipher = preferred_cipher();
+  slot.epoch = keys_->current_epoch();
   env_.random(slot.salt);
   Digest key = HF_TRY(wrapping_key(slot, secret.bytes));
+  Digest slot_private = slot_private_key(slot, key);
+  slot.public_key = agreement_public_key(slot_private);
+  wipe(slot_private);
   wrap_root_keys(slot, key, keys_->roots());
   wipe(key);
-  slot.label = seal(SealedKind::slot_label, encode_label({label, env_.wall_ns(), slot.id}));
-  HF_TRY(store_->put({ObjectKind::key, slot.id.hex()}, slot.encode()));
+  slot.label = seal(SealedKind::slot_label, encode_label({label, env_.wall_ns(), slot.id, slot.epoch, slot.public_key}));
+  const ObjectName name{ObjectKind::key, slot.id.hex()};
+  HF_TRY(store_->put(name, slot.encode()));
+  // A rotation that listed the slots before ours was there does not name it. Either it sees ours at its end, or we see it now.
+  if (const auto rotation = store_->open({ObjectKind::key, rotation_name(id_, slot.epoch + 1)}); rotation) {
+    HF_TRY(store_->remove(name));
+    return Error(Code::refused, "the keys were rotated while this one was added", "run it again");
+  }
   return slot.id;
 }
 
 Status Vault::remove_key(const SlotId& id) const {
-  // Counted are those that may open this vault: not a damaged one, nor what an init that died left.
+  // Counted are those that open all of this vault: not a damaged one, nor what an init that died or a rotation left.
   bool there = false;
-  std::vector<std::string> names;
-  HF_TRY(store_->list(ObjectKind::key, [&](std::string_view name, std::uint64_t) { names.emplace_back(name); }));
-  std::size_t count = 0;
-  for (const std::string& name : names) {
-    there = there || name == id.hex();
-    const auto raw = store_->get({ObjectKind::key, name}, kSlotBytesMax);
-    const auto slot = raw ? KeySlot::decode(*raw) : Result<KeySlot>(raw.error());
-    if (slot && slot->vault == id_ && name != id.hex()) ++count;
-  }
+  HF_TRY(store_->list(ObjectKind::key, [&](std::string_view name, std::uint64_t) { there = there || name == id.hex(); }));
+  const KeyObjects objects = HF_TRY(KeyObjects::read(*store_, id_));
+  for (const Rotation& r : objects.rotations)
+    if (rotation_name(id_, r.epoch) == id.hex()) return Error(Code::refused, id.brief() + " is no key slot but a rotation of the keys: without it no key opens what was written since");
+  const auto others = std::count_if(objects.slots.begin(), objects.slots.end(), [&](const KeySlot& s) { return s.id != id && (s.id == opened_by_ || objects.in_force(s)); });
   if (!there) return Error(Code::not_found, "there is no key slot " + id.brief(), "list them: holdfast key list");
-  if (count == 0) return Error(Code::refused, "key slot " + id.brief() + " is the last one; without it nobody could open the vault", "add another key first: holdfast key add");
+  if (others == 0) return Error(Code::refused, "key slot " + id.brief() + " is the last one; without it nobody could open the vault", "add another key first: holdfast key add");
   return store_->remove({ObjectKind::key, id.hex()});
 }
 
 Result<SlotId> Vault::test_key(const Secret& secret) const {
-  Opened opened = HF_TRY(open_slots(*store_, id_, secret));
-  const bool same = opened.roots.size() == keys_->roots().size() && opened.roots[0].key == keys_->roots()[0].key;
+  OpenedSlot opened = HF_TRY(open_slots(HF_TRY(KeyObjects::read(*store_, id_)), secret));
+  const bool same = opened.roots[0].key == keys_->roots()[0].key;
   for (RootKey& r : opened.roots) wipe(r.key);
   if (!same) return Error(Code::corrupt, "key slot " + opened.slot.brief() + " opens, but holds other keys than this vault uses");
   return opened.slot;

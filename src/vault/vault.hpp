@@ -42,6 +42,9 @@ struct SlotInfo {
   SlotKind kind;
   SlotLabel label;
   bool opened_this_vault = false;
+  std::uint16_t version = kSlotVersion;
+  std::uint32_t epoch = 1;  ///< the newest root key that it opens
+  bool in_force = true;     ///< it opens all; false: a rotation left it out
 };
 
 /// A recovery point that cannot be read, as found by points().
@@ -98,7 +101,14 @@ class Vault {
   Result<std::vector<StoredProof>> proofs() const;
 
   // --- key slots ---
+  /// Refused where the slot that opened this vault was left out of a rotation: what it would seal, the others could read,
+  /// but so could who holds the old root keys.
+  Status may_write() const;
+  const SlotId& opened_by() const { return opened_by_; }
+  /// A rotation that names the slot that opened the vault, and does not open; empty: none.
+  const std::string& keys_problem() const { return keys_problem_; }
   Result<std::vector<SlotInfo>> key_slots() const;
+  /// Refused where the keys were rotated meanwhile: open the vault anew.
   Result<SlotId> add_key(const Secret& secret, const std::string& label, const Argon2Params& argon2 = {}) const;
   /// Refused for the last slot.
   Status remove_key(const SlotId& id) const;
@@ -122,6 +132,8 @@ class Vault {
   std::int64_t created_ns_ = 0;
   std::shared_ptr<const VaultKeys> keys_;
   SlotId opened_by_;
+  std::uint32_t newest_epoch_ = 1;  // of any rotation that was there
+  std::string keys_problem_;
 };
 
 /// Limits for reading small objects.

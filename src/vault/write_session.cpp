@@ -137,6 +137,7 @@ Status ChunkWriter::add_replica(const ObjectName& name, ByteView object) {
 WriteSession::~WriteSession() = default;
 
 Result<std::unique_ptr<WriteSession>> WriteSession::begin(Vault& vault, const WriteOptions& options) {
+  HF_TRY(vault.may_write());
   auto s = std::unique_ptr<WriteSession>(new WriteSession(vault, options));
   if (s->options_.pack_bytes == 0) s->options_.pack_bytes = vault.store().traits().pack_bytes;
   vault.env().random(s->point_id_.bytes);

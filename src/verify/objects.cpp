@@ -1,3 +1,4 @@
+#include "format/rotation.hpp"
 #include "verify/survey.hpp"
 
 namespace hf {
@@ -37,12 +38,25 @@ Status check_description(const Vault& vault, const Buffer& raw) {
   return {};
 }
 
+Result<bool> check_rotation(const Vault& vault, const std::string& name, const Buffer& raw) {
+  const Rotation rotation = HF_TRY(Rotation::decode(raw));
+  if (rotation.vault != vault.id()) return false;
+  if (rotation_name(vault.id(), rotation.epoch) != name) return Error(Code::corrupt, "it is another rotation than its name says");
+  for (const RootKey& k : vault.keys().roots())
+    if (k.epoch + 1 == rotation.epoch && rotation_proof(rotation, k.key) != rotation.proof) return Error(Code::corrupt, "it is not of someone who could open the vault");
+  return true;
+}
+
 /// False: it is whole, and yet another vault's; an init that died left it.
 Result<bool> check_slot(const Vault& vault, const std::string& name, const Buffer& raw) {
+  if (is_rotation(raw)) return check_rotation(vault, name, raw);
   const KeySlot slot = HF_TRY(KeySlot::decode(raw));
   if (slot.id.hex() != name) return Error(Code::corrupt, "it is another slot than its name says");
   if (slot.vault != vault.id()) return false;
-  const SlotLabel label = HF_TRY(decode_label(HF_TRY(vault.open_sealed(SealedKind::slot_label, slot.label))));
+  auto sealed = vault.open_sealed(SealedKind::slot_label, slot.label);
+  if (!sealed && sealed.error().code == Code::unsupported && !vault.may_write()) return true;  // newer than the key that opened
+  const SlotLabel label = HF_TRY(decode_label(HF_TRY(std::move(sealed))));
+  if (slot.version >= 2 && (label.epoch != slot.epoch || label.public_key != slot.public_key)) return Error(Code::corrupt, "its public key was exchanged");
   if (label.slot != slot.id) return Error(Code::corrupt, "its label is another slot's");
   return true;
 }
@@ -59,13 +73,19 @@ Status check_objects(const Vault& vault, Survey& survey) {
                            "copies of it lie in the packs: remove the damaged file, then: holdfast rebuild"));
   }
   const auto keys = HF_TRY(names_in(store, ObjectKind::key, SlotId::kBytes, survey));
+  std::uint64_t rotations = 0;
   for (const std::string& name : keys) {
     const ObjectName object{ObjectKind::key, name};
     const auto raw = store.get(object, kSlotBytesMax);
     if (!raw && raw.error().code == Code::not_found) continue;
+    const bool rotation = raw && is_rotation(*raw);
+    rotations += rotation ? 1 : 0;
     const Result<bool> ours = raw ? check_slot(vault, name, *raw) : Result<bool>(raw.error());
     if (ours && !*ours) survey.note("key slot " + name.substr(0, 8) + " is another vault's: an init that was broken off left it; it does no harm");
-    if (!ours)
+    if (!ours && rotation)
+      survey.add(damage_of(DamageKind::damaged_key_slot, object, ours.error(), "rotation " + name.substr(0, 8) + " of the keys is damaged: what was written since may not open any more",
+                           "copies of it lie in the packs: remove the damaged file, then: holdfast rebuild"));
+    else if (!ours)
       survey.add(damage_of(DamageKind::damaged_key_slot, object, ours.error(), "key slot " + name.substr(0, 8) + " is damaged: its secret may not open the vault any more",
                            "add its secret anew (holdfast key add), then remove the slot: holdfast key remove " + name.substr(0, 8)));
   }
@@ -99,7 +119,7 @@ Status check_objects(const Vault& vault, Survey& survey) {
     return std::tie(a.started_ns, a.id) < std::tie(b.started_ns, b.id);
   });
   Lock lock(survey.mutex);
-  survey.report.key_slots = keys.size();
+  survey.report.key_slots = keys.size() - rotations;
   survey.report.points = survey.points.size();
   return {};
 }

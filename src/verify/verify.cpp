@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/units.hpp"
+#include "format/rotation.hpp"
 #include "verify/survey.hpp"
 
 namespace hf {
@@ -102,6 +103,7 @@ Result<VerifyReport> verify_ciphertext(ObjectStore& store, unsigned jobs, Progre
   };
   for (const Row& row : rows) {
     std::vector<std::string> names;
+    std::uint64_t rotations = 0;  // they lie among the key slots
     HF_TRY(store.list(row.kind, [&](std::string_view name, std::uint64_t) { names.emplace_back(name); }));
     std::sort(names.begin(), names.end());
     for (const std::string& name : names) {
@@ -109,7 +111,12 @@ Result<VerifyReport> verify_ciphertext(ObjectStore& store, unsigned jobs, Progre
       if (!raw && raw.error().code == Code::not_found) continue;
       Status status = raw ? Status() : Status(raw.error());
       if (raw && row.kind == ObjectKind::key) {
-        if (const auto slot = KeySlot::decode(*raw); !slot) status = slot.error();
+        if (is_rotation(*raw)) {
+          ++rotations;
+          if (const auto rotation = Rotation::decode(*raw); !rotation) status = rotation.error();
+        } else if (const auto slot = KeySlot::decode(*raw); !slot) {
+          status = slot.error();
+        }
       } else if (raw && row.kind == ObjectKind::proof) {
         if (to_hex(content_name(*raw)) != name) status = Error(Code::corrupt, "it has other content than its name says");
       } else if (raw) {
@@ -118,7 +125,7 @@ Result<VerifyReport> verify_ciphertext(ObjectStore& store, unsigned jobs, Progre
       if (!status) damaged(row.damage, {row.kind, name}, std::string(row.what) + " " + name.substr(0, 8) + " is damaged (" + status.error().message + ")", std::string(row.hint));
     }
     Lock lock(survey.mutex);
-    if (row.kind == ObjectKind::key) survey.report.key_slots = names.size();
+    if (row.kind == ObjectKind::key) survey.report.key_slots = names.size() - rotations;
     if (row.kind == ObjectKind::point) survey.report.points = names.size();
   }
   std::vector<std::string> runs;

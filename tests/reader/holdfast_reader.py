@@ -5,7 +5,7 @@
   holdfast_reader.py VAULT --passphrase-file FILE ls POINT
   holdfast_reader.py VAULT --passphrase-file FILE restore POINT DIRECTORY
   holdfast_reader.py VAULT --passphrase-file FILE check
-  (or --key-file FILE, or --recovery-key FILE)
+  (or --key-file FILE, --recovery-key FILE, or --shares FILE with enough shares one after another)
 
 POINT is "latest" or the beginning of an id; DIRECTORY must be absent or empty. It uses points and packs only, never
 the index. Needs Debian's python3-argon2, python3-cryptography and python3-zstandard. Exit status: 0 done, 2 usage,
@@ -27,6 +27,7 @@ import argon2.low_level
 import zstandard
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -185,18 +186,18 @@ class Keys:
 # --- keys.md ---
 
 
-def checked(data, magic, what):
+def checked(data, magic, what, newest=1):
     """The fields between magic and check, after the version; in every version the last four bytes check the rest."""
     if data[:8] != magic:
         raise Damaged(f"{what} does not begin as it should")
     if len(data) < 14 or sha256(data[:-4])[:4] != data[-4:]:
         raise Damaged(f"{what} is damaged")
     wire = Wire(data[8:-4], what)
-    version = wire.fixed("H")
-    if version == 0:
+    wire.version = wire.fixed("H")
+    if wire.version == 0:
         raise Damaged(f"{what} is damaged")
-    if version > 1:
-        raise Newer(f"{what} has format version {version}")
+    if wire.version > newest:
+        raise Newer(f"{what} has format version {wire.version}")
     return wire
 
 
@@ -225,35 +226,64 @@ def recovery_key(text):
     raise WrongSecret("no recovery key is there, or it is mistyped")
 
 
-KINDS = {"passphrase": 1, "key-file": 2, "recovery-key": 3}
+def share_lines(text):
+    """The shares of a recovery key printed in three lines each, somewhere in a text: (threshold, count, index, set, value)."""
+    lines, out = [], {}
+    for line in text.splitlines():
+        line = re.sub(r"[\s-]", "", line).upper().translate(str.maketrans("OIL", "011"))
+        lines.append(line if len(line) == 18 and set(line) <= set(BASE32) else None)
+    for at in range(len(lines) - 2):
+        share = b""
+        for n, line in enumerate(lines[at : at + 3], 1):
+            data = base32_bytes(line[:16]) if line else b""
+            check = int.from_bytes(sha256(b"holdfast share line " + b"%d" % n + data)[:2], "big") >> 6
+            if not line or line[16:] != BASE32[check >> 5] + BASE32[check & 31]:
+                break
+            share += data
+        if len(share) == 30 and share[0] == 1:
+            out[share[3]] = (share[1], share[2], share[3], share[4:10], share[10:])
+    return list(out.values())
 
 
-def unwrap(data, vault, kind, secret, what):
-    """The root keys of a slot by epoch, or None where the secret is not its own."""
-    wire = checked(data, b"HFSLOT\r\n", what)
-    slot_kind, cipher = wire.u8(), wire.u8()
-    wire.raw(16)
-    slot_vault = wire.raw(16)
-    memory, passes, lanes = wire.fixed("I"), wire.fixed("I"), wire.fixed("I")
-    salt = wire.raw(32)
-    clear = data[: 8 + wire.at]
-    wrapped, _label = wire.bytes(), wire.bytes()
-    wire.end()
-    if not 1 <= slot_kind <= 3:
-        raise Newer(f"{what} is of a kind that this reader does not know")
-    if slot_vault != vault or slot_kind != KINDS[kind]:
-        return None
-    if kind == "passphrase":
-        if not (1 <= lanes <= 64 and 1 <= passes <= 64 and 8 * lanes <= memory <= 4 << 20):
-            raise Damaged(f"{what} asks for an unreasonable amount of memory or time")
-        key = argon2.low_level.hash_secret_raw(secret, salt, passes, memory, lanes, 32, argon2.low_level.Type.ID)
-    else:
-        key = hkdf(secret, salt, b"holdfast slot " + kind.encode())
-    try:
-        plain = aead(cipher, key).decrypt(bytes(12), wrapped, clear)
-    except InvalidTag:
-        return None
-    wire = Wire(plain, what)
+def field_product(a, b):
+    product = 0
+    for bit in range(8):
+        if b >> bit & 1:
+            product ^= a << bit
+    for bit in range(14, 7, -1):
+        if product >> bit & 1:
+            product ^= 0x11B << (bit - 8)
+    return product
+
+
+def combine(shares):
+    """The secret of enough shares: the value at 0 of the polynomial through them, byte by byte (A. Shamir, 1979)."""
+    secret = bytes(20)
+    for _, _, x, _, value in shares:
+        weight = 1
+        for _, _, other, _, _ in shares:
+            if other != x:
+                inverse = next(i for i in range(256) if field_product(other ^ x, i) == 1)
+                weight = field_product(weight, field_product(other, inverse))
+        secret = bytes(s ^ field_product(weight, v) for s, v in zip(secret, value))
+    return secret
+
+
+def shared_key(text):
+    shares = share_lines(text)
+    if not shares or len({s[:2] + s[3:4] for s in shares}) > 1 or len(shares) < shares[0][0]:
+        raise WrongSecret("these are not enough shares of one set")
+    key = combine(shares[: shares[0][0]])
+    if sha256(b"holdfast share set" + key)[:6] != shares[0][3]:
+        raise WrongSecret("these shares do not belong together")
+    return key
+
+
+KINDS = {"passphrase": 1, "key-file": 2, "recovery-key": 3, "shares": 4}
+
+
+def root_keys(data, what):
+    wire = Wire(data, what)
     roots, last = {}, 0
     for _ in range(wire.count(36)):
         epoch = wire.fixed("I")
@@ -262,9 +292,91 @@ def unwrap(data, vault, kind, secret, what):
         last = epoch
         roots[epoch] = wire.raw(32)
     wire.end()
-    if 1 not in roots:
-        raise Damaged(f"{what} holds no key of epoch 1")
+    if not roots:
+        raise Damaged(f"{what} holds no key")
     return roots
+
+
+class Rotation:
+    """A new root key, sealed to every slot."""
+
+    MAGIC = b"HFROTAT\n"
+
+    def __init__(self, data, name):
+        what = f"rotation {name[:8]}"
+        w = checked(data, self.MAGIC, what)
+        self.cipher, self.vault, self.epoch = w.u8(), w.raw(16), w.fixed("I")
+        w.fixed("q")
+        self.clear = data[: 8 + w.at]
+        self.entries, last = {}, None
+        for _ in range(w.count(49)):
+            slot, ephemeral, sealed = w.raw(16), w.raw(32), w.bytes()
+            if last is not None and not last < slot:
+                raise Damaged(f"{what} is out of order")
+            last = slot
+            self.entries[slot] = (ephemeral, sealed)
+        self.proven, self.proof = data[: 8 + w.at], w.raw(32)
+        w.end()
+        expected = sha256(b"holdfast rotation" + self.vault + struct.pack("<I", self.epoch))[:16].hex()
+        if self.epoch < 2 or name != expected:
+            raise Damaged(f"{what} is another than its name says")
+
+    def open(self, slot, public, private, roots):
+        """Adds to a slot's root keys what was sealed to it, if it proves to be of someone who could open the vault."""
+        what, own = f"rotation to epoch {self.epoch}", max(e for e in roots if e <= slot.epoch)
+        ephemeral, sealed = self.entries[slot.id]
+        shared = X25519PrivateKey.from_private_bytes(private).exchange(X25519PublicKey.from_public_bytes(ephemeral))
+        key = hkdf(shared + roots[own], ephemeral + public, b"holdfast rotation")
+        try:
+            new = root_keys(aead(self.cipher, key).decrypt(bytes(12), sealed, self.clear + slot.id + ephemeral), what)
+        except InvalidTag:
+            raise Damaged(f"{what} does not open") from None
+        if sorted(new) != list(range(own + 1, self.epoch + 1)) or any(roots.get(e, k) != k for e, k in new.items()):
+            raise Damaged(f"{what} holds other keys than it should")
+        before = {**roots, **new}[self.epoch - 1]
+        if hmac.new(hkdf(before, self.vault, b"holdfast rotation proof"), self.proven, hashlib.sha256).digest() != self.proof:
+            raise Damaged(f"{what} does not prove to be of this vault")
+        roots.update(new)
+
+
+class Slot:
+    def __init__(self, data, what):
+        wire = checked(data, b"HFSLOT\r\n", what, newest=2)
+        self.what, self.kind, self.cipher = what, wire.u8(), wire.u8()
+        self.id, self.vault = wire.raw(16), wire.raw(16)
+        self.costs, self.salt = (wire.fixed("I"), wire.fixed("I"), wire.fixed("I")), wire.raw(32)
+        self.epoch, self.public = 1, None
+        if wire.version == 2:
+            self.epoch, self.public = wire.fixed("I"), wire.raw(32)
+        self.clear = data[: 8 + wire.at]
+        self.wrapped, _label = wire.bytes(), wire.bytes()
+        wire.end()
+        if not 1 <= self.kind <= 2 + wire.version:
+            raise Newer(f"{what} is of a kind that this reader does not know")
+
+    def unwrap(self, kind, secret, rotations, problem):
+        """The root keys by epoch, or None where the secret is not this slot's."""
+        if kind == "passphrase":
+            memory, passes, lanes = self.costs
+            if not (1 <= lanes <= 64 and 1 <= passes <= 64 and 8 * lanes <= memory <= 4 << 20):
+                raise Damaged(f"{self.what} asks for an unreasonable amount of memory or time")
+            key = argon2.low_level.hash_secret_raw(secret, self.salt, passes, memory, lanes, 32, argon2.low_level.Type.ID)
+        else:
+            key = hkdf(secret, self.salt, b"holdfast slot " + kind.encode())
+        try:
+            plain = aead(self.cipher, key).decrypt(bytes(12), self.wrapped, self.clear)
+        except InvalidTag:
+            return None
+        roots = root_keys(plain, self.what)
+        if 1 not in roots:
+            raise Damaged(f"{self.what} holds no key of epoch 1")
+        for r in rotations:
+            if self.public is not None and r.epoch > self.epoch and self.id in r.entries:
+                try:
+                    r.open(self, self.public, hkdf(key, self.id, b"holdfast slot agreement"), roots)
+                except (Damaged, ValueError) as e:  # ValueError: a key that is none
+                    problem(e)  # what is older still opens
+        return roots
 
 
 # --- tree.md ---
@@ -450,13 +562,25 @@ class Vault:
         wire = checked(config, b"HFVAULT\n", "holdfast-vault")
         vault, self.created, sealed = wire.raw(16), wire.fixed("q"), wire.bytes()
         wire.end()
-        roots = None
+        slots, rotations, roots = [], [], {}
         for name in self.names("keys", 32):
             try:
-                roots = roots or unwrap(self.read("keys", name), vault, kind, secret, f"key slot {name[:8]}")
+                data = self.read("keys", name)
+                if data[:8] == Rotation.MAGIC:
+                    rotations.append(Rotation(data, name))
+                else:
+                    slots.append(Slot(data, f"key slot {name[:8]}"))
             except Damaged as e:
                 self.problem(e)
-        if roots is None:
+        rotations = sorted((r for r in rotations if r.vault == vault), key=lambda r: r.epoch)
+        for slot in slots:
+            if slot.vault == vault and slot.kind == KINDS[kind]:
+                try:
+                    opened = slot.unwrap(kind, secret, rotations, self.problem) or {}
+                    roots = max(roots, opened, key=lambda r: max(r, default=0))  # one that a rotation left out opens less
+                except Damaged as e:
+                    self.problem(e)
+        if not roots:
             raise WrongSecret("no key slot opens with this secret")
         self.keys = Keys(vault, roots)
         wire = Wire(open_small(self.keys, PARAMETERS, sealed, "the vault's parameters"), "the vault's parameters")
@@ -833,6 +957,7 @@ def main():
     secret.add_argument("--passphrase-file", metavar="FILE", help="the pass phrase is its first line")
     secret.add_argument("--key-file", metavar="FILE")
     secret.add_argument("--recovery-key", metavar="FILE", help="the two lines of the key, or the whole sheet")
+    secret.add_argument("--shares", metavar="FILE", help="share sheets, one after another")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("points")
     verbs.add_parser("check")
@@ -846,12 +971,14 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     notes = []
     try:
-        with open(args.passphrase_file or args.key_file or args.recovery_key, "rb") as f:
+        with open(args.passphrase_file or args.key_file or args.recovery_key or args.shares, "rb") as f:
             given = f.read()
         if args.passphrase_file:
             vault = Vault(args.vault, "passphrase", re.sub(rb"\r?\n.*", b"", given, flags=re.S))
         elif args.key_file:
             vault = Vault(args.vault, "key-file", given)
+        elif args.shares:
+            vault = Vault(args.vault, "shares", shared_key(given.decode("utf-8", "replace")))
         else:
             vault = Vault(args.vault, "recovery-key", recovery_key(given.decode("utf-8", "replace")))
         if args.verb == "points":

@@ -80,6 +80,29 @@ class Vectors(unittest.TestCase):
                 with self.assertRaises((reader.Damaged, reader.Newer)):
                     reader.open_small(Keys(), reader.POINT, bytes(data), "it")
 
+    def test_the_rotation_of_keys_md(self):
+        rotation = reader.Rotation(bytes.fromhex(
+            "4846524f5441540a010001a0a1a2a3a4a5a6a7a8a9aaabacadaeaf0300000000002a36fe9c971701c0c1c2c3c4c5c6c7c8c9cacbcccdcecf6090b87362191925"
+            "efc9dcfcc03bd9e17066e9f7a1b41d0f64413ba60755871c357ef68e4d9e024fa345d5e31217a718aef23d6bd7cddbf7edad60c61a76d6419090e6b4ac963d65"
+            "4531fadd8f93d34b389318009bc2718dd69a226c769deaabb2367b65bff593d3cef3271e3465e3389bc38420a917e866f86b"), "ecd14665d146ad2386dc3260db3108fd")
+
+        class Slot:
+            id, epoch = bytes(range(0xC0, 0xD0)), 2
+
+        public = bytes.fromhex("f18a7fd068fb98f965cc3041800cb42c72854fa7312f952a6f6ebed92bcbf62f")
+        private = reader.hkdf(bytes(range(0x70, 0x90)), Slot.id, b"holdfast slot agreement")
+        roots = {1: bytes(range(32)), 2: bytes(range(0x80, 0xA0))}
+        rotation.open(Slot, public, private, roots)
+        self.assertEqual(roots[3], bytes(range(0xE0, 0x100)))
+        with self.assertRaises(reader.Damaged):
+            rotation.open(Slot, public, private, {1: bytes(range(32)), 2: bytes(32)})
+
+    def test_shares(self):
+        self.assertEqual(reader.field_product(0x57, 0x83), 0xC1)  # FIPS 197
+        shares = [(2, 3, x, b"", bytes(k ^ reader.field_product(c, x) for k, c in zip(range(20), range(100, 120)))) for x in (1, 2, 3)]
+        for left_out in range(3):
+            self.assertEqual(reader.combine(shares[:left_out] + shares[left_out + 1 :]), bytes(range(20)))
+
     def test_the_leaf_of_tree_md(self):
         wire = reader.Wire(bytes.fromhex(
             "01024503066c6174657374ff03e807e80780c49fd50c0065cd1d82c49fd50c000000008110808010096e6f7465732e747874"
@@ -311,6 +334,33 @@ class Reader(World):
                 self.assertRegex(done.stderr.decode(), "^(damage|error): ")
                 path.write_bytes(whole)
         self.assertEqual(self.read("check"), "")
+
+    def test_a_rotated_vault_opens_with_every_secret(self):
+        self.source.mkdir()
+        (self.source / "file").write_text("first")
+        self.holdfast("init", "--recovery-sheet", self.top / "sheet")
+        self.holdfast("backup", self.source)
+        self.holdfast("key", "rotate")
+        self.holdfast("key", "add", "--shares", "2/3", "--shares-dir", self.top / "shares")
+        self.holdfast("key", "rotate")
+        (self.source / "file").write_text("second, longer")
+        self.holdfast("backup", self.source)
+        shares = self.top / "two shares"
+        shares.write_text("".join((self.top / f"shares/share-{n}-of-3.txt").read_text() for n in (3, 1)))
+        for option, secret in (("--passphrase-file", self.secret), ("--recovery-key", self.top / "sheet"), ("--shares", shares)):
+            done = subprocess.run([sys.executable, str(HERE / "holdfast_reader.py"), str(self.vault), option, str(secret), "points"], capture_output=True)
+            self.assertEqual((done.returncode, len(done.stdout.splitlines())), (0, 2), done.stderr.decode())
+        shares.write_text((self.top / "shares/share-2-of-3.txt").read_text())
+        done = subprocess.run([sys.executable, str(HERE / "holdfast_reader.py"), str(self.vault), "--shares", str(shares), "points"], capture_output=True)
+        self.assertEqual(done.returncode, 1)
+        self.read("restore", "latest", self.top / "out")
+        self.assertEqual((self.top / "out/file").read_text(), "second, longer")
+        self.assertEqual(self.read("check"), "")
+        rotations = [p for p in self.vault.glob("keys/*") if p.read_bytes().startswith(b"HFROTAT")]
+        self.assertEqual(len(rotations), 2)
+        newest = max(rotations, key=lambda p: p.read_bytes()[27:31])
+        self.flip(newest, 80)
+        self.assertIn("rotation", self.read("points", status=5))
 
     def test_a_point_under_another_name_is_refused(self):
         self.source.mkdir()

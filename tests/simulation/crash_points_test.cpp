@@ -13,6 +13,7 @@ struct Job {
   unsigned backups_before;
   int rounds;
   Status (*run)(World&);
+  int keys_before = 0;
 };
 Status backup_job(World& w) {
   const auto done = w.backup();
@@ -23,10 +24,18 @@ Status rebuild_job(World& w) { return w.rebuild(); }
 Status add_key_job(World& w) { return w.add_key(); }
 Status prune_job(World& w) { return w.prune(); }
 Status undelete_job(World& w) { return w.undelete(); }
+Status remove_key_job(World& w) { return w.remove_key(); }
+Status rotate_keys_job(World& w) { return w.rotate_keys(); }
+Status prepare(World& w, const Job& job) {
+  w.begin(job.backups_before);
+  for (int i = 0; i < job.keys_before; ++i) HF_TRY(w.add_key());
+  return {};
+}
 
 const Job kJobs[] = {
     {"second_backup", 1, 8, backup_job}, {"third_backup", 2, 8, backup_job}, {"backup_that_merges_runs", 17, 3, backup_job},
-    {"rebuild", 3, 8, rebuild_job},      {"key_add", 1, 4, add_key_job},
+    {"rebuild", 3, 8, rebuild_job},      {"key_add", 1, 4, add_key_job, 1},
+    {"key_remove", 1, 4, remove_key_job, 2}, {"key_rotate", 2, 8, rotate_keys_job, 2},
     {"prune", 4, 6, prune_job},          {"undelete", 2, 4, undelete_job},
 };
 
@@ -39,7 +48,7 @@ TEST_P(CrashPoints, a_power_loss_at_any_step_loses_nothing_committed) {
     const Survive how = round == 0 ? Survive::nothing : round == 1 ? Survive::everything : Survive::coin;
     for (std::uint64_t n = 1;; ++n) {
       World w(static_cast<std::uint64_t>(round) + 1);
-      w.begin(job.backups_before);
+      ASSERT_TRUE(prepare(w, job));
       w.env.crash_at(n, {.below = "/", .calls = Calls::changes});
       const auto done = job.run(w);
       const bool struck = w.env.is_down();
@@ -58,7 +67,7 @@ TEST_P(CrashPoints, a_kill_at_any_step_and_a_power_loss_after_the_next_backup_lo
   const Job& job = GetParam();
   for (std::uint64_t n = 1;; ++n) {
     World w(n);
-    w.begin(job.backups_before);
+    ASSERT_TRUE(prepare(w, job));
     const auto struck_before = w.env.faults_struck();
     w.env.fail_nth(n, EIO, Failure::from_then_on, {.below = "/", .calls = Calls::changes});
     const auto done = job.run(w);

@@ -22,6 +22,7 @@ const Job kJobs[] = {
     {"verify", [](World& w) { return w.verify(); }},
     {"rebuild", [](World& w) { return w.rebuild(); }},
     {"key_add", [](World& w) { return w.add_key(); }},
+    {"key_rotate", [](World& w) { return w.rotate_keys(); }},
 };
 
 class EveryNthFault : public testing::TestWithParam<Job> {

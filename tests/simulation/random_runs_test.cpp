@@ -49,7 +49,7 @@ testing::AssertionResult run(std::uint64_t seed, Trace& trace, bool talk) {
     }
     const char* what = "";
     Status done;
-    const std::size_t operation = below(random, 12);
+    const std::size_t operation = below(random, 13);
     switch (operation) {
       default: {
         what = "backup";
@@ -64,6 +64,7 @@ testing::AssertionResult run(std::uint64_t seed, Trace& trace, bool talk) {
       case 3: what = "key add", done = w.add_key(); break;
       case 4: what = "prune", done = w.prune(); break;
       case 5: what = "undelete", done = w.undelete(); break;
+      case 6: what = "key rotate", done = w.rotate_keys(); break;
     }
     const bool struck = w.env.faults_struck() > before || strike == 4;
     // No point yet; or an empty one, for which a restore would delete everything.

@@ -1,6 +1,7 @@
 #include "world.hpp"
 
 #include "vault/index.hpp"
+#include "vault/rotate.hpp"
 
 namespace hf::simulation {
 namespace {
@@ -51,6 +52,7 @@ Status World::add_key() {
   const std::string secret = "secret " + std::to_string(random());
   const SlotId id = HF_TRY(vault->add_key({SlotKind::passphrase, as_bytes(secret)}, "more", kQuick));
   if (HF_TRY(vault->test_key({SlotKind::passphrase, as_bytes(secret)})) != id) return Error(Code::internal, "another slot opened");
+  secrets_.insert(secret);
   return {};
 }
 
@@ -79,6 +81,31 @@ Status World::undelete() {
   HF_TRY(hf::undelete(*vault, point));
   acknowledged.insert(point.hex());
   return {};
+}
+
+Status World::remove_key() {
+  const auto vault = HF_TRY(open());
+  const std::string secret = *secrets_.begin();
+  const SlotId id = HF_TRY(vault->test_key({SlotKind::passphrase, as_bytes(secret)}));
+  secrets_.erase(secret);  // from here on it may open or not
+  return vault->remove_key(id);
+}
+
+Status World::rotate_keys() {
+  const auto vault = HF_TRY(open());
+  HF_TRY(hf::rotate_keys(*vault));
+  return {};
+}
+
+testing::AssertionResult World::secrets_open() {
+  for (const std::string& secret : secrets_) {
+    const auto vault = Vault::open(env, std::move(*open_local_store(env, kVault)), {SlotKind::passphrase, as_bytes(secret)});
+    if (!vault) return testing::AssertionFailure() << "'" << secret << "' does not open the vault: " << vault.error().message << "\n" << story();
+    if (const auto writes = (*vault)->may_write(); !writes) return testing::AssertionFailure() << "'" << secret << "' was left behind: " << writes.error().detail << "\n" << story();
+    const auto list = (*vault)->points();
+    if (!list || !list->damaged.empty()) return testing::AssertionFailure() << "'" << secret << "' does not read every point\n" << story();
+  }
+  return testing::AssertionSuccess();
 }
 
 Status World::restore() {
@@ -139,6 +166,7 @@ testing::AssertionResult World::holds() {
   if (!vault) return failed("opening the vault", vault.error());
   const auto list = (*vault)->points();
   if (!list) return failed("listing the points", list.error());
+  if (const auto all = secrets_open(); !all) return all;
   if (!list->damaged.empty()) return failed("point " + list->damaged[0].name + " can't be read", list->damaged[0].error);
   std::set<std::string> there;
   for (const RecoveryPoint& p : list->points) there.insert(p.id.hex());

@@ -43,6 +43,8 @@ class World {
   Status add_key();
   Status prune();       ///< forgets the oldest point of two or more at once, without grace, and prunes
   Status undelete();    ///< forgets the oldest point, with grace, and takes it back
+  Status remove_key();  ///< the newest that was added
+  Status rotate_keys();
   Status restore();     ///< the newest point into kTarget
   Status verify();      ///< everything, with a proof; an error where there is damage
   Result<std::unique_ptr<Vault>> open();
@@ -63,6 +65,9 @@ class World {
 
  private:
   void look();
+  /// Each secret that should open the vault does, and reads every point.
+  testing::AssertionResult secrets_open();
+  std::set<std::string> secrets_;  // of keys that were added, and not yet given up
   std::shared_ptr<const Tree> now_;  // the source, as the next backup will find it
   std::map<std::string, std::shared_ptr<const Tree>> seen_;  // by the tag of the attempt
   std::uint64_t attempts_ = 0;
