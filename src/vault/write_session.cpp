@@ -6,6 +6,7 @@
 
 #include "base/assert.hpp"
 #include "format/wire.hpp"
+#include "vault/bases.hpp"
 #include "vault/pack_reader.hpp"
 
 namespace hf {
@@ -90,14 +91,34 @@ ChunkWriter::ChunkWriter(WriteSession& session, PackClass pack_class)
       compressor_(session.options_.compression_level) {}
 ChunkWriter::~ChunkWriter() = default;
 
-Result<bool> ChunkWriter::add(const ChunkId& id, ByteView chunk) {
+Result<bool> ChunkWriter::add(const ChunkId& id, ByteView chunk, std::span<const ChunkRef> near) {
   if (!HF_TRY(session_.claim(id))) return false;
+  session_.chunks_new.fetch_add(1, std::memory_order_relaxed);
+  session_.bytes_new.fetch_add(chunk.size(), std::memory_order_relaxed);
+  if (!near.empty() && session_.delta_ && HF_TRY(add_delta(id, chunk, near))) return true;
   if (!chunks_.empty() && (plain_.size() + chunk.size() > segment_bytes_ || chunks_.size() == kChunksPerSegmentMax)) HF_TRY(seal_segment());
   chunks_.push_back({id, static_cast<std::uint32_t>(chunk.size())});
   append(plain_, chunk);
-  session_.chunks_new.fetch_add(1, std::memory_order_relaxed);
-  session_.bytes_new.fetch_add(chunk.size(), std::memory_order_relaxed);
   return true;
+}
+
+Result<bool> ChunkWriter::add_delta(const ChunkId& id, ByteView chunk, std::span<const ChunkRef> near) {
+  if (!delta_) delta_ = std::make_unique<DeltaSegment>(*session_.delta_, delta_limits(class_));
+  const NewChunk added{id, static_cast<std::uint32_t>(chunk.size())};
+  auto taken = delta_->take(added, chunk, near);
+  if (taken == DeltaSegment::Taken::full) {
+    HF_TRY(seal_delta());
+    taken = delta_->take(added, chunk, near);
+  }
+  return taken == DeltaSegment::Taken::yes;
+}
+
+Status ChunkWriter::seal_delta() {
+  if (!delta_ || delta_->empty()) return {};
+  HF_TRY(ensure_pack());
+  HF_TRY(delta_->seal(*pack_, compressor_));
+  if (pack_->stored_bytes() >= session_.options_.pack_bytes) return finish_pack();
+  return {};
 }
 
 Status ChunkWriter::ensure_pack() {
@@ -124,11 +145,13 @@ Status ChunkWriter::finish_pack() {
 }
 
 Status ChunkWriter::finish() {
+  HF_TRY(seal_delta());
   HF_TRY(seal_segment());
   return finish_pack();
 }
 
 Status ChunkWriter::add_replica(const ObjectName& name, ByteView object) {
+  HF_TRY(seal_delta());
   HF_TRY(seal_segment());
   HF_TRY(ensure_pack());
   return pack_->add_replica(name, object);
@@ -161,6 +184,8 @@ Result<std::unique_ptr<WriteSession>> WriteSession::begin(Vault& vault, const Wr
   s->index_ = HF_TRY(Index::load(vault));
   HF_TRY(s->take_stock());
   HF_TRY(s->index_->merge_if_many());
+  if (options.delta == DeltaPolicy::always || (options.delta == DeltaPolicy::automatic && vault.store().traits().random_read))
+    s->delta_ = std::make_unique<DeltaBases>(vault, *s->index_);
   Lock lock(s->metadata_mutex_);
   s->metadata_ = std::make_unique<ChunkWriter>(*s, PackClass::metadata);
   return s;
@@ -204,7 +229,8 @@ Status WriteSession::take_stock() {
   }));
   for (const auto& [id, bytes] : sizes) doubtful.insert(id);  // not listed: missing
   for (const PackId& id : resized) doubtful.insert(id);
-  index_->distrust(std::move(doubtful));
+  index_->distrust(doubtful);
+  HF_TRY(distrust_what_stands_on_distrusted(vault_, *index_, std::move(doubtful)));
 
   // Seen is not durable: their writer may have died, or be, between making a name and making it durable.
   std::vector<ObjectName> names;
@@ -231,10 +257,10 @@ Result<bool> WriteSession::claim(const ChunkId& id) {
   return claimed_.insert(key);  // of two workers that come this far one wins
 }
 
-Result<ChunkRef> WriteSession::add_metadata(ByteView node) {
+Result<ChunkRef> WriteSession::add_metadata(ByteView node, std::span<const ChunkRef> near) {
   const ChunkId id = vault_.keys().chunk_hash().id(node);
   Lock lock(metadata_mutex_);
-  HF_TRY(metadata_->add(id, node));
+  HF_TRY(metadata_->add(id, node, near));
   return ChunkRef{id, static_cast<std::uint32_t>(node.size())};
 }
 

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/mutex.hpp"
+#include "vault/chunk_reader.hpp"
 #include "verify/pack_check.hpp"
 #include "verify/verify.hpp"
 
@@ -69,7 +70,7 @@ Status check_index(const Vault& vault, Survey& survey);             ///< index_c
 Status check_presence(Survey& survey);                              ///< packs.cpp: indexed packs are there, of the right size
 Status check_packs(ObjectStore& store, const Vault* vault, const std::vector<PackId>& which, Survey& survey);  ///< packs.cpp
 Status compare_with_index(const Vault& vault, Survey& survey);      ///< index_check.cpp: to_compare, entry by entry
-Status locate_bad_chunks(Survey& survey);                           ///< index_check.cpp
+Status locate_bad_chunks(const Vault& vault, Survey& survey);       ///< index_check.cpp
 Status check_trees(const Vault& vault, Survey& survey);             ///< trees.cpp, and what damage costs
 Status store_proof(const Vault& vault, Survey& survey);             ///< proofs.cpp
 /// The packs of a sample: those proven longest ago, until their bytes are `percent` of all.
