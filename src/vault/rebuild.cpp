@@ -183,19 +183,27 @@ Status rebuild(Vault& vault, RebuildReport& report, Progress& progress) {
     const auto index = HF_TRY(Index::load_what_opens(vault, unreadable));
     ChunkReader chunks(vault, *index);
     SegmentOpener torn_opener(vault, &chunks);
-    std::vector<TornPack> waiting;
+    bool more = false;
     for (TornPack& torn : torn_packs) {
       if (progress.stop_requested) return Error(Code::cancelled, "stopped", "the old index is still in use; run it again: holdfast rebuild");
       const std::size_t before = torn.found.segments.size();
       HF_TRY(read_torn(vault, torn, torn_opener));
-      if (torn.without_base > 0 && round < kBaseDepthMax && (round == 0 || torn.found.segments.size() > before)) waiting.push_back(std::move(torn));
-      else if (torn.found.segments.empty()) ++report.packs_lost;
-      else {
-        ++report.packs_torn;
-        if (torn.without_base > 0)
-          report.problems.push_back("pack " + torn.id.brief() + ": " + std::to_string(torn.without_base) + " segments need chunks that are in no pack");
-        HF_TRY(add(torn.id, torn.pack_class, torn.stored_bytes, torn.found));
+      more = more || torn.found.segments.size() > before;
+    }
+    std::vector<TornPack> waiting;
+    for (TornPack& torn : torn_packs) {
+      if (torn.without_base > 0 && more && round < kBaseDepthMax) {
+        waiting.push_back(std::move(torn));
+        continue;
       }
+      if (torn.without_base > 0)
+        report.problems.push_back("pack " + torn.id.brief() + ": " + std::to_string(torn.without_base) + " segments need chunks that are in no pack");
+      if (torn.found.segments.empty()) {
+        ++report.packs_lost;
+        continue;
+      }
+      ++report.packs_torn;
+      HF_TRY(add(torn.id, torn.pack_class, torn.stored_bytes, torn.found));
     }
     torn_packs = std::move(waiting);
     if (torn_packs.empty()) break;
