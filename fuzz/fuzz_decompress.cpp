@@ -1,4 +1,5 @@
-// zstd frames into exactly as much room as was promised: a bomb or a lie is Corrupt, never a byte too many.
+// zstd frames into exactly as much room as was promised: a bomb or a lie is Corrupt, never a byte too many. With and
+// without a prefix, which is the first third of the input.
 #include "codec/compress.hpp"
 #include "fuzz/check.hpp"
 
@@ -15,6 +16,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Buffer less(promised - 1), more(promised + 1);
     HF_MUST(!decompressor.decompress(in, less));
     HF_MUST(!decompressor.decompress(in, more));
+  }
+  const ByteView prefix = in.first(in.size() / 3), rest = in.subspan(in.size() / 3);
+  static_cast<void>(decompressor.decompress(rest, out, prefix));
+  Buffer against;
+  const auto packed = compressor.compress_against(prefix, rest, against);
+  if (packed == Compressor::Packed::stored) {
+    HF_MUST(against.empty());
+  } else {
+    Buffer back(rest.size());
+    HF_MUST(decompressor.decompress(against, back, packed == Compressor::Packed::against ? prefix : ByteView()) && fuzz::same(back, rest));
   }
   Buffer frame;
   if (compressor.compress(in, frame)) {

@@ -130,6 +130,10 @@ Json json_of_backup(const CaptureResult& done, const CaptureOptions& options, do
               {"bytes_read", p.bytes_read},
               {"bytes_new", p.bytes_new},
               {"bytes_stored", p.bytes_stored},
+              {"bytes_delta", done.bytes_delta},
+              {"bytes_delta_stored", done.bytes_delta_stored},
+              {"bytes_delta_saved", done.bytes_delta_saved},
+              {"delta_depth", done.delta_depth},
               {"unreadable", p.unreadable_count},
               {"unreadable_items", std::move(unreadable)},
               {"inconsistent", p.inconsistent_count},
@@ -159,6 +163,8 @@ Result<int> run(Invocation& in) {
   options.program = std::string("holdfast ") + kVersion;
   options.vault_directory = vault_directory;
   options.jobs = in.settings.jobs;
+  const std::string delta = in.text("delta");
+  options.write.delta = delta == "off" ? DeltaPolicy::off : delta == "always" ? DeltaPolicy::always : DeltaPolicy::automatic;
   options.write.compression_level = static_cast<int>(in.count("compression-level").value_or(3));
 
   bool made = false;
@@ -180,6 +186,9 @@ Result<int> run(Invocation& in) {
   in.out.line(done_line(label, p.files, p.bytes, seconds, in.out.utf8()));
   in.out.line("  read " + human_bytes(p.bytes_read) + " · new " + human_bytes(p.bytes_new) + " · stored " + human_bytes(p.bytes_stored) + " (sealed)" +
               (done.files_unchanged > 0 ? " · " + counted(done.files_unchanged, "file") + " unchanged" : ""));
+  if (done.bytes_delta > 0)
+    in.out.line("  " + human_bytes(done.bytes_delta) + " of it stored in " + human_bytes(done.bytes_delta_stored) + ", as what differs from older content · saves about " +
+                human_bytes(done.bytes_delta_saved));
   if (from_stdin && p.bytes == 0) in.out.warn("standard input was empty: did the program before the '|' fail?");
   if (done.vault_left_out) in.out.note("  the vault itself lies in what was backed up; it was left out");
   if (p.unreadable_count > 0)
@@ -203,10 +212,13 @@ const Verb& backup_verb() {
       .description = {"Walks the paths, reads what changed since the newest point of the same paths and host, and stores what the vault does not "
                       "have yet. The recovery point stands alone: any one can be restored without the others.",
                       "Where no vault was named and none exists, one is made in the user's data directory, with a recovery sheet.",
+                      "What changed a little is stored as what differs from its last version, where the vault's place reads small pieces "
+                      "cheaply. Restore and verify open that version too, by themselves; --delta off stores everything alone.",
                       "What can't be read is reported and recorded in the point, the rest is saved, and the exit status is 3. A file that changes "
                       "while it is read is read again, up to three times. Ctrl-C and power cuts lose nothing that was stored: run it again.",
                       "With --json the answer is an object: point, kind, parent, files, bytes, files_read, files_unchanged, bytes_read, bytes_new, "
-                      "bytes_stored, unreadable (a count), unreadable_items, inconsistent, complete, seconds, vault_made, paths."},
+                      "bytes_stored, bytes_delta (content stored as what differs from older content), bytes_delta_stored (what that takes), "
+                      "bytes_delta_saved (estimated), delta_depth (of the deepest segment written), unreadable (a count), unreadable_items, inconsistent, complete, seconds, vault_made, paths."},
       .examples = {{"holdfast backup ~/Documents", "Back up a directory; the first time this makes a vault too."},
                    {"holdfast backup --vault /media/usb/vault /home /etc --exclude '*.o' --exclude-caches", "Several paths into a vault on another disk."},
                    {"pg_dumpall | holdfast backup --stdin --stdin-name all.sql", "Back up what a program writes."}},
@@ -221,6 +233,7 @@ const Verb& backup_verb() {
                   {.name = "tag", .value = "TAG", .help = "mark the point with a word", .repeat = true},
                   {.name = "host", .value = "NAME", .help = "record this host name instead of the machine's", .config = true},
                   {.name = "kind", .value = "KIND", .help = "full: read every byte and trust no change detection; auto: read what changed", .preset = "auto", .choices = {"auto", "full"}},
+                  {.name = "delta", .value = "WHEN", .help = "store what changed as what differs from its last version: auto (where the vault's place reads small pieces cheaply), always, off", .preset = "auto", .choices = {"auto", "off", "always"}, .config = true},
                   {.name = "compression-level", .value = "N", .kind = Kind::count, .help = "zstd level, 1 (quick) to 19 (small)", .preset = "3", .config = true}},
       .run = run,
   };

@@ -9,6 +9,7 @@
 #include "cli/table.hpp"
 #include "cli/vault_access.hpp"
 #include "cli/verbs.hpp"
+#include "vault/bases.hpp"
 #include "vault/index.hpp"
 #include "vault/parity.hpp"
 
@@ -44,6 +45,7 @@ Result<int> run(Invocation& in) {
       total += bytes;
     }));
   const ParityList parity = HF_TRY(list_parity(vault->store()));
+  const DeltaFigures delta = HF_TRY(delta_figures(*vault, *index));
   const PointList list = HF_TRY(vault->points());
   std::set<std::string> sources;
   std::uint64_t logical = 0, files = 0, largest = 0;
@@ -74,6 +76,8 @@ Result<int> run(Invocation& in) {
   answer["total_ratio"] = ratio(logical, total);
   answer["index"] = {{"runs", objects[ObjectKind::index].first}, {"bytes_stored", objects[ObjectKind::index].second}, {"bytes_resident", resident},
                      {"bytes_resident_per_chunk", ratio(resident, chunks)}};
+  answer["delta"] = {{"segments", delta.segments}, {"bytes_plain", delta.bytes_plain}, {"bytes_stored", delta.bytes_stored}, {"bytes_saved", delta.bytes_saved},
+                     {"depth_max", delta.depth_max}, {"packs_unread", delta.packs_unread}};
   answer["key_slots"] = HF_TRY(vault->key_slots()).size();
   in.out.json(std::move(answer));
 
@@ -94,6 +98,9 @@ Result<int> run(Invocation& in) {
   in.out.line("");
   in.out.line(fmt::format("index: {} in {} runs; {} in memory now, {:.2f} bytes a chunk", human_bytes(objects[ObjectKind::index].second), objects[ObjectKind::index].first, human_bytes(resident),
                           ratio(resident, chunks)));
+  if (delta.segments > 0)
+    in.out.line(fmt::format("delta: {} stored in {} as what differs from older content, which saves about {}; at most {} deep", human_bytes(delta.bytes_plain), human_bytes(delta.bytes_stored),
+                            human_bytes(delta.bytes_saved), delta.depth_max));
   if (!list.damaged.empty()) {
     in.out.error(Error(Code::corrupt, human_count(list.damaged.size()) + " recovery points can't be read and are not counted", "see what is affected: holdfast verify"));
     return exit_status(Code::corrupt);
@@ -109,11 +116,12 @@ const Verb& stats_verb() {
       .section = "Look",
       .summary = "show what the vault takes and what it saves",
       .description =
-          {"Sizes as they are stored, what deduplication and compression save, and what the index takes. Figures come from the index and the "
-           "recovery points; no pack is read.",
+          {"Sizes as they are stored, what deduplication and compression save, and what the index takes. Figures come from the index, the "
+           "recovery points and, of each pack, its directory; what deltas save is estimated from how well other content compresses.",
            "JSON: {\"vault\", \"id\", \"bytes_stored\" (all), \"parity\" (a part of it): {\"packs\", \"bytes_stored\", \"ratio\"}, \"points\", \"points_damaged\", \"sources\", \"files_in_points\", \"bytes_in_points\", \"data\" and "
            "\"metadata\": {\"packs\", \"bytes_stored\", \"bytes_plain\", \"chunks\", \"ratio\"}, \"chunks\", \"chunk_bytes_mean\", \"compression_ratio\", "
-           "\"deduplication_ratio\", \"total_ratio\", \"index\": {\"runs\", \"bytes_stored\", \"bytes_resident\", \"bytes_resident_per_chunk\"}, \"key_slots\"}."},
+           "\"deduplication_ratio\", \"total_ratio\", \"index\": {\"runs\", \"bytes_stored\", \"bytes_resident\", \"bytes_resident_per_chunk\"}, "
+           "\"delta\": {\"segments\", \"bytes_plain\", \"bytes_stored\", \"bytes_saved\", \"depth_max\", \"packs_unread\"}, \"key_slots\"}."},
       .examples = {{"holdfast stats", "The figures as text."}, {"holdfast stats --json", "The same for programs."}},
       .run = run,
   };

@@ -133,6 +133,50 @@ TEST(Compressor, finds_what_shrinks_only_in_places) {
   std::fill_n(data.begin() + 400000, 300000, std::uint8_t{7});
   EXPECT_TRUE(Compressor(3).compress(data, packed));
 }
+TEST(Compressor, against_a_prefix_only_the_difference_is_left) {
+  Compressor c(3);
+  Decompressor d;
+  const Buffer old = noise(1 << 20);
+  Buffer now = old, packed, back;
+  now.insert(now.begin() + 500'000, 100, std::uint8_t{1});
+  now[20] ^= 1;
+  EXPECT_EQ(c.compress_against(old, now, packed), Compressor::Packed::against);
+  EXPECT_LT(packed.size(), 1000u);
+  back.resize(now.size());
+  ASSERT_TRUE(d.decompress(packed, back, old));
+  EXPECT_EQ(back, now);
+  EXPECT_FALSE(d.decompress(packed, back) && back == now);  // without it, and with another one
+  Buffer other = old;
+  other[600'000] ^= 1;
+  EXPECT_FALSE(d.decompress(packed, back, other) && back == now);
+  ASSERT_TRUE(d.decompress(packed, back, old));  // neither is remembered
+  EXPECT_EQ(back, now);
+}
+TEST(Compressor, a_prefix_that_is_of_no_use_is_not_used) {
+  Compressor c(3);
+  Decompressor d;
+  const Buffer text(200'000, 'x'), unlike = noise(200'000);
+  Buffer packed, back(text.size());
+  EXPECT_EQ(c.compress_against(text, unlike, packed), Compressor::Packed::stored);
+  EXPECT_TRUE(packed.empty());
+  Buffer mixed = noise(100'000);
+  std::reverse(mixed.begin(), mixed.end());  // else `unlike` begins with it
+  mixed.resize(200'000, 'y');
+  EXPECT_EQ(c.compress_against(unlike, mixed, packed), Compressor::Packed::alone);
+  ASSERT_TRUE(d.decompress(packed, back));
+  EXPECT_EQ(back, mixed);
+}
+TEST(Compressor, a_prefix_that_looks_like_a_zstd_dictionary_is_bytes_all_the_same) {
+  Compressor c(3);
+  Buffer old = noise(100'000), packed;
+  const Buffer magic{0x37, 0xA4, 0x30, 0xEC};
+  std::copy(magic.begin(), magic.end(), old.begin());
+  const Buffer now(old.begin(), old.end() - 10);
+  ASSERT_EQ(c.compress_against(old, now, packed), Compressor::Packed::against);
+  Buffer back(now.size());
+  ASSERT_TRUE(Decompressor().decompress(packed, back, old));
+  EXPECT_EQ(back, now);
+}
 TEST(Decompressor, a_bomb_fills_no_more_than_was_promised) {
   Compressor c(3);
   Buffer packed, small(1000);

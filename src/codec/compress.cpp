@@ -2,7 +2,9 @@
 
 #include <zstd.h>
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <new>
 
 namespace hf {
@@ -11,20 +13,34 @@ constexpr std::size_t kProbeBytes = 4096;
 /// Below this size a probe costs as much as the attempt.
 constexpr std::size_t kProbeFrom = 64 * 1024;
 bool worthwhile(std::size_t plain, std::size_t packed) { return packed < plain - plain / 50; }
+
+// Against a prefix the tables of level 3 are a little small: they forget the beginning of a prefix of 2 MiB before the
+// plaintext that needs it comes. Long-distance matching would save 10 % more of what is little, and cost twice the time.
+// Measured: docs/decisions/0010-delta-segments.md.
+constexpr int kPrefixHashLog = 18, kPrefixChainLog = 17;
+/// Below this share of the plaintext no look at what it would be alone is needed.
+constexpr std::size_t kSurelyPays = 10;
+/// A delta costs whoever reads it the opening of its bases, so it must save a fifth.
+bool pays(std::size_t against, std::size_t alone) { return against < alone - alone / 5; }
 }  // namespace
 
 struct Compressor::State {
   ZSTD_CCtx* zstd = ZSTD_createCCtx();
   ZSTD_CCtx* probe = ZSTD_createCCtx();
+  ZSTD_CCtx* delta = nullptr;  // made when first needed
+  int level = 3;
+  Buffer alternative;
   std::array<char, 2 * kProbeBytes> scratch{};
   ~State() {
     ZSTD_freeCCtx(zstd);
     ZSTD_freeCCtx(probe);
+    ZSTD_freeCCtx(delta);
   }
 };
 
 Compressor::Compressor(int level) : state_(std::make_unique<State>()) {
   if (state_->zstd == nullptr || state_->probe == nullptr) throw std::bad_alloc();
+  state_->level = level;
   ZSTD_CCtx_setParameter(state_->zstd, ZSTD_c_compressionLevel, level);
   ZSTD_CCtx_setParameter(state_->zstd, ZSTD_c_contentSizeFlag, 0);  // sizes are in the sealed segment header
   ZSTD_CCtx_setParameter(state_->zstd, ZSTD_c_checksumFlag, 0);     // every chunk is identified by its hash
@@ -55,6 +71,39 @@ bool Compressor::compress(ByteView plain, Buffer& out) {
   return true;
 }
 
+Compressor::Packed Compressor::compress_against(ByteView prefix, ByteView plain, Buffer& out) {
+  if (prefix.empty() || plain.size() < 16) return compress(plain, out) ? Packed::alone : Packed::stored;
+  if (state_->delta == nullptr) {
+    state_->delta = ZSTD_createCCtx();
+    if (state_->delta == nullptr) throw std::bad_alloc();
+    ZSTD_CCtx_setParameter(state_->delta, ZSTD_c_compressionLevel, state_->level);
+    ZSTD_CCtx_setParameter(state_->delta, ZSTD_c_contentSizeFlag, 0);
+    ZSTD_CCtx_setParameter(state_->delta, ZSTD_c_checksumFlag, 0);
+    ZSTD_CCtx_setParameter(state_->delta, ZSTD_c_hashLog, kPrefixHashLog);
+    ZSTD_CCtx_setParameter(state_->delta, ZSTD_c_chainLog, kPrefixChainLog);
+  }
+  // The window reaches from the last byte back to the first of the prefix: any reader that keeps the rule of RFC 8878 has
+  // what a match refers to.
+  const int window = std::clamp(static_cast<int>(std::bit_width(prefix.size() + plain.size())), 17, 27);
+  ZSTD_CCtx_setParameter(state_->delta, ZSTD_c_windowLog, window);
+  const std::size_t before = out.size(), bound = ZSTD_compressBound(plain.size());
+  out.resize(before + bound);
+  std::size_t n = ZSTD_CCtx_refPrefix(state_->delta, prefix.data(), prefix.size());
+  if (ZSTD_isError(n) == 0) n = ZSTD_compress2(state_->delta, out.data() + before, bound, plain.data(), plain.size());
+  if (ZSTD_isError(n) != 0) ZSTD_CCtx_reset(state_->delta, ZSTD_reset_session_only);
+  const bool good = ZSTD_isError(n) == 0;
+  out.resize(before + (good ? n : 0));
+  if (good && n <= plain.size() / kSurelyPays) return Packed::against;
+  state_->alternative.clear();
+  const bool shrinks = compress(plain, state_->alternative);
+  const std::size_t alone = shrinks ? state_->alternative.size() : plain.size();
+  if (good && pays(n, alone)) return Packed::against;
+  out.resize(before);
+  if (!shrinks) return Packed::stored;
+  append(out, state_->alternative);
+  return Packed::alone;
+}
+
 struct Decompressor::State {
   ZSTD_DCtx* zstd = ZSTD_createDCtx();
   ~State() { ZSTD_freeDCtx(zstd); }
@@ -64,7 +113,10 @@ Decompressor::Decompressor() : state_(std::make_unique<State>()) {
 }
 Decompressor::~Decompressor() = default;
 
-Status Decompressor::decompress(ByteView frame, MutableBytes out) {
+Status Decompressor::decompress(ByteView frame, MutableBytes out, ByteView prefix) {
+  // For the next frame only, and as raw bytes, whatever they look like. Without one it takes away what an earlier call
+  // that failed may have left.
+  ZSTD_DCtx_refPrefix(state_->zstd, prefix.data(), prefix.size());
   const std::size_t n = ZSTD_decompressDCtx(state_->zstd, out.data(), out.size(), frame.data(), frame.size());
   if (ZSTD_isError(n) != 0) return Error(Code::corrupt, std::string("compressed data is damaged: ") + ZSTD_getErrorName(n));
   if (n != out.size()) return Error(Code::corrupt, "compressed data is shorter than its header says");

@@ -33,6 +33,9 @@ constexpr std::uint32_t kSegmentPlainMax = 32u << 20;
 constexpr std::uint32_t kSegmentStoredMax = kSegmentPlainMax + (1u << 20);
 constexpr std::uint32_t kChunksPerSegmentMax = 65535;
 constexpr std::uint32_t kBasesPerSegmentMax = 1024;
+/// Of a delta: plaintext of all its bases together, and how deep bases may have bases.
+constexpr std::uint32_t kPrefixMax = 32u << 20;
+constexpr unsigned kBaseDepthMax = 8;
 // The largest head fits beside the largest payload: a chunk's length takes at most 4 bytes.
 static_assert(16 + 4 * kChunksPerSegmentMax + ChunkId::kBytes * kBasesPerSegmentMax + FrameHeader::kBytes + Aead::kTagBytes <=
               kSegmentStoredMax - kSegmentPlainMax);

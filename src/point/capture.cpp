@@ -6,6 +6,7 @@
 
 #include "base/assert.hpp"
 #include "point/capture_engine.hpp"
+#include "point/kin.hpp"
 
 namespace hf {
 namespace capturing {
@@ -204,12 +205,22 @@ void Engine::run_batch(const std::shared_ptr<DirectoryJob>& job, Worker& worker)
   }
   batch->slots.resize(last - first);
   std::vector<std::shared_ptr<DirectoryJob>> directories;
+  Kin kin;
   auto old = before.begin();
+  if (session_.stores_deltas() && !before.empty()) {
+    for (std::size_t i = first; i < last; ++i) {
+      const std::string_view name = job->names[i];
+      while (old != before.end() && old->name < name) ++old;
+      if (old == before.end() || old->name != name) kin.expect(name);
+    }
+    kin.learn(before);
+    old = before.begin();
+  }
   for (std::size_t i = first; i < last; ++i) {
     const std::string_view name = job->names[i];
     while (old != before.end() && old->name < name) ++old;
     Entry* same = old != before.end() && old->name == name ? &*old : nullptr;
-    if (auto s = look_at(batch, i - first, job->names[i], same, worker, directories); !s) return fail(std::move(s.error()));
+    if (auto s = look_at(batch, i - first, job->names[i], same, same == nullptr ? kin.of(name) : nullptr, worker, directories); !s) return fail(std::move(s.error()));
     if (failed_) return;
   }
   // The first directory on top of the stack: the walk goes in order of names.
@@ -237,7 +248,7 @@ Result<bool> Engine::still_stored(const Entry& before) {
   return true;
 }
 
-Status Engine::look_at(const std::shared_ptr<Batch>& batch, std::size_t slot, const char* name, Entry* before, Worker& worker,
+Status Engine::look_at(const std::shared_ptr<Batch>& batch, std::size_t slot, const char* name, Entry* before, const Entry* kin, Worker& worker,
                        std::vector<std::shared_ptr<DirectoryJob>>& directories) {
   DirectoryJob& job = *batch->directory;
   Stat stat;
@@ -279,7 +290,7 @@ Status Engine::look_at(const std::shared_ptr<Batch>& batch, std::size_t slot, co
   entry.name = name;
   entry.stat = stat;
   switch (stat.type) {
-    case FileType::regular: return read_file(batch, slot, std::move(entry), worker);
+    case FileType::regular: return read_file(batch, slot, std::move(entry), ancestor_in(before != nullptr ? before : kin), worker);
     case FileType::directory: {
       // On the way to a path that was named every file system is entered; below it, only its own. Each directory is on
       // that of the one above it, so comparing with this one is enough.
@@ -288,8 +299,11 @@ Status Engine::look_at(const std::shared_ptr<Batch>& batch, std::size_t slot, co
       const bool foreign = options_.one_file_system && !on_the_way && stat.dev != device;
       batch->slots[slot] = std::move(entry);
       if (foreign) return {};
-      const bool had = before != nullptr && before->is_directory();
-      auto child = std::make_shared<DirectoryJob>(session_, chunks_, had ? before->directory : std::nullopt);
+      // Names below a directory under a new name are looked for below the one it seems to come from; each file is then
+      // judged by itself, as always.
+      const Entry* old = before != nullptr ? before : kin;
+      const bool had = old != nullptr && old->is_directory();
+      auto child = std::make_shared<DirectoryJob>(session_, chunks_, had ? old->directory : std::nullopt);
       child->parent = batch;
       child->parent_slot = slot;
       child->only = below;
@@ -410,6 +424,12 @@ Result<CaptureResult> end_capture(WriteSession& session, capturing::Engine& engi
   result.files_read = engine.files_read;
   result.files_unchanged = engine.files_unchanged;
   result.vault_left_out = engine.vault_left_out;
+  if (const DeltaTally* t = session.delta_tally()) {
+    result.bytes_delta = t->bytes_plain;
+    result.bytes_delta_stored = t->bytes_stored;
+    result.bytes_delta_saved = t->bytes_saved();
+    result.delta_depth = t->depth_max;
+  }
   return result;
 }
 
@@ -477,7 +497,13 @@ Result<CaptureResult> capture_stream(Vault& vault, int input, const std::string&
   const auto session = HF_TRY(WriteSession::begin(vault, options.write));
   const std::optional<RecoveryPoint> parent;
   capturing::Engine engine(*session, options, parent, progress, none);
-  Result<Entry> root = engine.run_stream(input, name);
+  // The last one under this name is what most of it was stored against; the point stands alone all the same.
+  std::optional<Entry> before;
+  ChunkReader chunks(vault, session->index());
+  if (session->stores_deltas())
+    if (const auto last = HF_TRY(newest_of(vault, options.host, point.paths)))
+      if (auto found = find_path(chunks, last->root, name)) before = std::move(*found);
+  Result<Entry> root = engine.run_stream(input, name, std::move(before));
   return end_capture(*session, engine, std::move(point), std::move(root), 1, progress.bytes_done);
 }
 

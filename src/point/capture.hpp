@@ -26,6 +26,9 @@ struct CaptureOptions {
 struct CaptureResult {
   RecoveryPoint point;  ///< committed
   std::uint64_t files_read = 0, files_unchanged = 0;
+  /// Content and tree nodes stored as what differs from older ones; what that takes; what it saved, estimated.
+  std::uint64_t bytes_delta = 0, bytes_delta_stored = 0, bytes_delta_saved = 0;
+  unsigned delta_depth = 0;  ///< of the deepest segment written: how many others must be opened for it, one for the other
   bool vault_left_out = false;
 };
 

@@ -14,6 +14,7 @@
 
 #include "base/work_pool.hpp"
 #include "codec/chunker.hpp"
+#include "point/ancestor.hpp"
 #include "point/capture.hpp"
 #include "point/tree_builder.hpp"
 #include "point/tree_reader.hpp"
@@ -48,7 +49,7 @@ struct Batch {
 };
 
 struct DirectoryJob {
-  DirectoryJob(WriteSession& session, ChunkReader& chunks, std::optional<ChunkRef> before) : old(chunks, before), builder(session) {}
+  DirectoryJob(WriteSession& session, ChunkReader& chunks, std::optional<ChunkRef> before) : old(chunks, before), builder(session, chunks, before) {}
   // Constant after the listing:
   std::shared_ptr<Batch> parent;  // null for the root
   std::size_t parent_slot = 0;
@@ -77,7 +78,14 @@ struct GatheredFile {
   std::shared_ptr<Batch> batch;
   std::size_t slot = 0;
   Entry entry;
+  std::shared_ptr<Ancestor> ancestor;
   std::size_t chunks = 0;  // how many of the worker's views are its own
+};
+
+/// Where a chunk lies in the new version of a file, and the old version, if there is one.
+struct ChunkOrigin {
+  Ancestor* ancestor = nullptr;
+  std::uint64_t offset = 0;
 };
 
 /// What one worker keeps for itself.
@@ -87,7 +95,9 @@ struct Worker {
   std::size_t used = 0;
   std::vector<GatheredFile> gathered;
   std::vector<ByteView> views;
+  std::vector<ChunkOrigin> origins;  // of the views
   std::vector<Digest> digests;
+  std::vector<ChunkRef> near;
 };
 
 struct LargeFile;
@@ -100,7 +110,8 @@ class Engine {
   /// Captures the tree that `paths` spans below `base`; gives the root entry.
   Result<Entry> run(const std::string& base, const PathTree& paths);
   /// Captures a stream; gives the entry of its file.
-  Result<Entry> run_stream(int input, const std::string& name);
+  /// `before`: what an earlier point has of it.
+  Result<Entry> run_stream(int input, const std::string& name, std::optional<Entry> before);
 
   std::atomic<std::uint64_t> files_read{0}, files_unchanged{0}, bytes_read{0}, inconsistent{0}, unreadable_count{0};
   std::atomic<bool> vault_left_out{false};
@@ -113,7 +124,7 @@ class Engine {
   // capture.cpp: the walk
   void start_directory(const std::shared_ptr<DirectoryJob>& job);
   void run_batch(const std::shared_ptr<DirectoryJob>& job, Worker& worker);
-  Status look_at(const std::shared_ptr<Batch>& batch, std::size_t slot, const char* name, Entry* before, Worker& worker,
+  Status look_at(const std::shared_ptr<Batch>& batch, std::size_t slot, const char* name, Entry* before, const Entry* kin, Worker& worker,
                  std::vector<std::shared_ptr<DirectoryJob>>& directories);
   bool unchanged(const Entry& before, const Stat& now) const;
   /// False where a pack that it needs is missing or damaged: then reading the file again heals every point that has it.
@@ -128,14 +139,17 @@ class Engine {
   bool linked_elsewhere(const std::shared_ptr<Batch>& batch, std::size_t slot, const Entry& entry);
   /// Ends the wait of other names: with what was read, or without (then each is reported).
   void end_linked(const Entry& read, const Error* failed);
-  Status read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, Entry entry, Worker& worker);
+  Status read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, Entry entry, std::shared_ptr<Ancestor> ancestor, Worker& worker);
+  /// Of the entry that an earlier point has under the name, or under one that stands for it; nullptr where it is no help.
+  std::shared_ptr<Ancestor> ancestor_in(const Entry* before);
   /// Reads the extents behind what the worker has gathered; false where the file ended early (`size` then says where).
   Result<bool> read_extents(Worker& worker, int file, std::vector<DataExtent>& extents, std::uint64_t& size);
   Status flush(Worker& worker);
-  Status hash_and_store(Worker& worker, std::span<const ByteView> chunks, std::span<ChunkRef> out);
+  Status hash_and_store(Worker& worker, std::span<const ByteView> chunks, std::span<const ChunkOrigin> origins, std::span<ChunkRef> out);
 
   // capture_large.cpp
-  void start_large(const std::shared_ptr<Batch>& batch, std::size_t slot, Entry entry, std::vector<DataExtent> extents, Fd file, int attempt);
+  void start_large(const std::shared_ptr<Batch>& batch, std::size_t slot, Entry entry, std::vector<DataExtent> extents, Fd file, std::shared_ptr<Ancestor> ancestor,
+                   int attempt);
   void run_slice(const std::shared_ptr<LargeFile>& file, Worker& worker);
   void finish_large(const std::shared_ptr<LargeFile>& file);
 

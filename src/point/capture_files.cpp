@@ -12,7 +12,12 @@ namespace {
 bool same_state(const Stat& a, const Stat& b) { return a.size == b.size && a.mtime == b.mtime && a.ctime == b.ctime; }
 }  // namespace
 
-Status Engine::read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, Entry entry, Worker& worker) {
+std::shared_ptr<Ancestor> Engine::ancestor_in(const Entry* before) {
+  if (before == nullptr || !before->is_regular() || before->content.refs.empty() || !session_.stores_deltas()) return nullptr;
+  return std::make_shared<Ancestor>(chunks_, before->content);
+}
+
+Status Engine::read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, Entry entry, std::shared_ptr<Ancestor> ancestor, Worker& worker) {
   DirectoryJob& job = *batch->directory;
   if (entry.stat.nlink > 1 && linked_elsewhere(batch, slot, entry)) return {};
   const auto leave_out = [&](Error error) -> Status {
@@ -34,7 +39,7 @@ Status Engine::read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, 
     auto extents = data_extents(env_, file->get(), entry.stat);
     if (!extents) return leave_out(std::move(extents.error()));
     if (entry.stat.size > kSliceBytes) {
-      start_large(batch, slot, std::move(entry), std::move(*extents), std::move(*file), attempt);
+      start_large(batch, slot, std::move(entry), std::move(*extents), std::move(*file), std::move(ancestor), attempt);
       return {};
     }
     if (worker.buffer.empty()) worker.buffer.resize(kSliceBytes + kGatherBytes);
@@ -54,12 +59,13 @@ Status Engine::read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, 
     }
     entry.inconsistent = !calm;
     entry.content.holes = holes_between(*extents, entry.stat.size);
-    GatheredFile gathered{batch, slot, std::move(entry), worker.views.size()};
+    GatheredFile gathered{batch, slot, std::move(entry), std::move(ancestor), worker.views.size()};
     std::size_t at = start;
     for (const DataExtent& e : *extents) {
       for (ByteView rest = ByteView(worker.buffer).subspan(at, e.bytes); !rest.empty();) {
         const std::size_t n = chunker_.next_cut(rest);
         worker.views.push_back(rest.first(n));
+        worker.origins.push_back({gathered.ancestor.get(), e.offset + (e.bytes - rest.size())});
         rest = rest.subspan(n);
       }
       at += e.bytes;
@@ -91,7 +97,7 @@ Status Engine::flush(Worker& worker) {
     return {};
   }
   std::vector<ChunkRef> refs(worker.views.size());
-  HF_TRY(hash_and_store(worker, worker.views, refs));
+  HF_TRY(hash_and_store(worker, worker.views, worker.origins, refs));
   auto at = refs.begin();
   for (GatheredFile& g : worker.gathered) {
     const auto end = at + static_cast<std::ptrdiff_t>(g.chunks);
@@ -102,6 +108,7 @@ Status Engine::flush(Worker& worker) {
   }
   worker.gathered.clear();
   worker.views.clear();
+  worker.origins.clear();
   worker.used = 0;
   return {};
 }
@@ -172,8 +179,8 @@ void Engine::end_linked(const Entry& read, const Error* failed) {
   }
 }
 
-Status Engine::hash_and_store(Worker& worker, std::span<const ByteView> chunks, std::span<ChunkRef> out) {
-  HF_ASSERT(chunks.size() == out.size());
+Status Engine::hash_and_store(Worker& worker, std::span<const ByteView> chunks, std::span<const ChunkOrigin> origins, std::span<ChunkRef> out) {
+  HF_ASSERT(chunks.size() == out.size() && chunks.size() == origins.size());
   if (!worker.writer) worker.writer = session_.data_writer();
   std::vector<ByteView> to_hash;
   std::vector<std::size_t> place;
@@ -191,7 +198,11 @@ Status Engine::hash_and_store(Worker& worker, std::span<const ByteView> chunks, 
   worker.digests.resize(to_hash.size());
   chunk_hash_.digest_many(to_hash, worker.digests);
   for (std::size_t i = 0; i < place.size(); ++i) out[place[i]].id = ChunkId{worker.digests[i]};
-  for (std::size_t i = 0; i < chunks.size(); ++i) HF_TRY(worker.writer->add(out[i].id, chunks[i]));
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    worker.near.clear();
+    if (origins[i].ancestor != nullptr) origins[i].ancestor->find_near(origins[i].offset, out[i], worker.near);
+    HF_TRY(worker.writer->add(out[i].id, chunks[i], worker.near));
+  }
   return {};
 }
 

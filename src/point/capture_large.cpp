@@ -25,6 +25,7 @@ struct LargeFile {
   Entry entry;
   std::vector<DataExtent> extents;
   Fd file;
+  std::shared_ptr<Ancestor> ancestor;
   int attempt = 1;
   std::uint64_t slice_count = 0;
 
@@ -48,13 +49,15 @@ struct LargeFile {
   }
 };
 
-void Engine::start_large(const std::shared_ptr<Batch>& batch, std::size_t slot, Entry entry, std::vector<DataExtent> extents, Fd file, int attempt) {
+void Engine::start_large(const std::shared_ptr<Batch>& batch, std::size_t slot, Entry entry, std::vector<DataExtent> extents, Fd file, std::shared_ptr<Ancestor> ancestor,
+                         int attempt) {
   auto large = std::make_shared<LargeFile>(session_);
   large->batch = batch;
   large->slot = slot;
   large->entry = std::move(entry);
   large->extents = std::move(extents);
   large->file = std::move(file);
+  large->ancestor = std::move(ancestor);
   large->attempt = attempt;
   for (const DataExtent& e : large->extents) large->slice_count += (e.bytes + kSliceBytes - 1) / kSliceBytes;
   ++batch->parts_left;
@@ -143,7 +146,9 @@ void Engine::run_slice(const std::shared_ptr<LargeFile>& large, Worker& worker) 
   }
 
   std::vector<ChunkRef> refs(views.size());
-  if (auto s = hash_and_store(worker, views, refs); !s) return give_up(std::move(s.error()));
+  std::vector<ChunkOrigin> origins;
+  for (const ByteView v : views) origins.push_back({f.ancestor.get(), slice.from + static_cast<std::uint64_t>(v.data() - data.data())});
+  if (auto s = hash_and_store(worker, views, origins, refs); !s) return give_up(std::move(s.error()));
   progress_.bytes_done += length;
   bool last = false;
   {
@@ -194,7 +199,7 @@ void Engine::finish_large(const std::shared_ptr<LargeFile>& large) {
     Entry again = std::move(f.entry);
     again.stat = *after;
     auto extents = data_extents(env_, f.file.get(), again.stat);
-    if (extents) start_large(f.batch, f.slot, std::move(again), std::move(*extents), std::move(f.file), f.attempt + 1);
+    if (extents) start_large(f.batch, f.slot, std::move(again), std::move(*extents), std::move(f.file), std::move(f.ancestor), f.attempt + 1);
     else file_failed(f.batch, again, std::move(extents.error()));
     return part_done(f.batch);
   }
@@ -205,7 +210,7 @@ void Engine::finish_large(const std::shared_ptr<LargeFile>& large) {
   part_done(f.batch);
 }
 
-Result<Entry> Engine::run_stream(int input, const std::string& name) {
+Result<Entry> Engine::run_stream(int input, const std::string& name, std::optional<Entry> before) {
   // One worker reads and cuts; hashing, compressing and sealing happen in the same thread: a pipe is rarely faster.
   Worker& w = worker(0);
   Entry file;
@@ -217,6 +222,7 @@ Result<Entry> Engine::run_stream(int input, const std::string& name) {
   file.stat.nlink = 1;
   progress_.now_at(name);
   ContentBuilder content(session_);
+  const auto ancestor = ancestor_in(before ? &*before : nullptr);
   w.buffer.resize(kSliceBytes + kGatherBytes);
   const std::size_t chunk_max = chunker_.params().size_max;
   for (bool at_end = false; !at_end;) {
@@ -237,7 +243,9 @@ Result<Entry> Engine::run_stream(int input, const std::string& name) {
       at += n;
     }
     std::vector<ChunkRef> refs(views.size());
-    HF_TRY(hash_and_store(w, views, refs));
+    std::vector<ChunkOrigin> origins;
+    for (const ByteView v : views) origins.push_back({ancestor.get(), file.stat.size + static_cast<std::uint64_t>(v.data() - w.buffer.data())});
+    HF_TRY(hash_and_store(w, views, origins, refs));
     for (const ChunkRef& ref : refs) HF_TRY(content.add(ref));
     std::copy(w.buffer.begin() + static_cast<std::ptrdiff_t>(at), w.buffer.begin() + static_cast<std::ptrdiff_t>(w.used), w.buffer.begin());
     w.used -= at;

@@ -26,7 +26,7 @@ class Dumper {
  public:
   Dumper(ChunkReader& chunks, unsigned jobs, Progress& progress, const std::function<Status(ByteView)>& take)
       : chunks_(chunks), places_(chunks), crew_(std::max(1u, jobs)), progress_(progress), take_(take) {
-    for (unsigned i = 0; i < crew_.jobs(); ++i) openers_.push_back(std::make_unique<SegmentOpener>(chunks.vault()));
+    for (unsigned i = 0; i < crew_.jobs(); ++i) openers_.push_back(std::make_unique<SegmentOpener>(chunks.vault(), &chunks));
     frames_.resize(crew_.jobs());
   }
 

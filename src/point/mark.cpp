@@ -1,6 +1,7 @@
 #include "point/mark.hpp"
 
 #include "point/tree_graph.hpp"
+#include "vault/bases.hpp"
 
 namespace hf {
 namespace {
@@ -41,11 +42,12 @@ Status mark_points(const Vault& vault, const Index& index, const std::vector<Rec
     }
     return false;
   };
-  return graph.walk(roots, look, [](const GraphNode& node, const Error& error) -> Status {
+  HF_TRY(graph.walk(roots, look, [](const GraphNode& node, const Error& error) -> Status {
     return Error(Code::corrupt, "chunk " + node.ref.id.brief() + " of a tree can't be read, so nobody knows what is needed below it; nothing was removed",
                  "see what is affected, and heal it first: holdfast verify --full")
         .with_detail(error.message);
-  });
+  }));
+  return close_over_bases(vault, index, live);
 }
 
 MarkPoints marker(unsigned jobs) {

@@ -1,5 +1,5 @@
 #pragma once
-// What recovery points need: the chunks of their contents and of their trees.
+// What recovery points need: the chunks of their contents and of their trees, and what deltas among them build on.
 
 #include "base/progress.hpp"
 #include "vault/prune.hpp"

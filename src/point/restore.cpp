@@ -82,7 +82,7 @@ void predict(Env& env, ChunkReader& chunks, const std::vector<ChunkPlace>& sampl
   // writes nothing.
   constexpr double kSecondsPerFile = 20e-6, kSecondsPerByteWritten = 0.6e-9;
   constexpr std::int64_t kSampleTime = 300'000'000;
-  SegmentOpener opener(chunks.vault());
+  SegmentOpener opener(chunks.vault(), &chunks);
   Buffer frame;
   OpenedSegment segment;
   std::vector<ByteView> views;

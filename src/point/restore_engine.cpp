@@ -122,7 +122,7 @@ RestoreEngine::RestoreEngine(ChunkReader& chunks, DirectoryTree* tree, MetadataW
       stop_(stop),
       env_(tree != nullptr ? &tree->env() : nullptr),
       crew_(std::max(1u, options.jobs)) {
-  for (unsigned i = 0; i < crew_.jobs(); ++i) workers_.push_back(std::make_unique<Worker>(chunks.vault()));
+  for (unsigned i = 0; i < crew_.jobs(); ++i) workers_.push_back(std::make_unique<Worker>(chunks));
 }
 RestoreEngine::~RestoreEngine() = default;
 

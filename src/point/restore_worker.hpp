@@ -7,7 +7,7 @@ namespace hf {
 
 /// Memory: the frames of one unit, one segment and its compressed form.
 struct RestoreEngine::Worker {
-  explicit Worker(const Vault& vault) : opener(vault) {}
+  explicit Worker(ChunkReader& chunks) : opener(chunks.vault(), &chunks) {}
   SegmentOpener opener;
   Buffer frames;
   OpenedSegment segment;

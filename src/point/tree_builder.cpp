@@ -1,5 +1,9 @@
 #include "point/tree_builder.hpp"
 
+#include <algorithm>
+
+#include "point/tree_reader.hpp"
+
 namespace hf {
 
 Status DirectoryBuilder::add(Entry entry) {
@@ -13,19 +17,35 @@ Status DirectoryBuilder::add(Entry entry) {
 
 Status DirectoryBuilder::end_leaf() {
   if (leaf_.empty()) return {};
-  ranges_.push_back({leaf_.front().name, HF_TRY(session_.add_metadata(encode_leaf(leaf_)))});
+  ranges_.push_back({leaf_.front().name, HF_TRY(session_.add_metadata(encode_leaf(leaf_), old_leaves()))});
   leaf_.clear();
   return {};
 }
 
+std::vector<ChunkRef> DirectoryBuilder::old_leaves() {
+  if (!before_) return {};
+  if (!old_ranges_) {
+    old_ranges_.emplace();
+    // What can't be read is no help; `verify` tells of it.
+    if (auto node = read_node(*chunks_, *before_)) old_ranges_ = node->is_leaf() ? std::vector<NodeRange>{{"", *before_}} : std::move(node->ranges);
+  }
+  constexpr std::size_t kEnough = 4;
+  std::vector<ChunkRef> out;
+  const std::string &first = leaf_.front().name, &last = leaf_.back().name;
+  auto at = std::upper_bound(old_ranges_->begin(), old_ranges_->end(), first, [](const std::string& name, const NodeRange& r) { return name < r.first; });
+  if (at != old_ranges_->begin()) --at;
+  for (; at != old_ranges_->end() && at->first <= last && out.size() < kEnough; ++at) out.push_back(at->node);
+  return out;
+}
+
 Result<ChunkRef> DirectoryBuilder::finish() {
-  if (ranges_.empty()) return session_.add_metadata(encode_leaf(leaf_));
+  if (ranges_.empty()) return session_.add_metadata(encode_leaf(leaf_), old_root());
   HF_TRY(end_leaf());
   std::vector<NodeRange> level = std::move(ranges_);
   while (level.size() > 1) {
     std::vector<NodeRange> above, node;
     const auto end_node = [&]() -> Status {
-      above.push_back({node.front().first, HF_TRY(session_.add_metadata(encode_inner(node)))});
+      above.push_back({node.front().first, HF_TRY(session_.add_metadata(encode_inner(node), old_root()))});
       node.clear();
       return {};
     };

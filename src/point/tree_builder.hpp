@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "format/tree.hpp"
+#include "vault/chunk_reader.hpp"
 #include "vault/write_session.hpp"
 
 namespace hf {
@@ -12,6 +13,9 @@ namespace hf {
 class DirectoryBuilder {
  public:
   explicit DirectoryBuilder(WriteSession& session) : session_(session) {}
+  /// `before`: the root node of the same directory in an earlier point. Nodes are stored as what differs from its nodes.
+  DirectoryBuilder(WriteSession& session, ChunkReader& chunks, std::optional<ChunkRef> before)
+      : session_(session), chunks_(&chunks), before_(session.stores_deltas() ? before : std::nullopt) {}
   Status add(Entry entry);
   Result<ChunkRef> finish();  ///< the root node; call once
   std::uint64_t files() const { return files_; }  ///< everything in it and below it that is no directory
@@ -19,7 +23,13 @@ class DirectoryBuilder {
 
  private:
   Status end_leaf();
+  /// Old nodes that hold names like those of the leaf at hand.
+  std::vector<ChunkRef> old_leaves();
+  std::span<const ChunkRef> old_root() const { return before_ ? std::span<const ChunkRef>(&*before_, 1) : std::span<const ChunkRef>(); }
   WriteSession& session_;
+  ChunkReader* chunks_ = nullptr;
+  std::optional<ChunkRef> before_;
+  std::optional<std::vector<NodeRange>> old_ranges_;  // of its root, once they were needed
   LeafRule rule_;
   std::vector<Entry> leaf_;
   std::vector<NodeRange> ranges_;

@@ -39,7 +39,7 @@ std::optional<TreeGraph::Number> TreeGraph::Numbers::find(const ChunkKey& key) c
 // --- walk ---
 
 struct TreeGraph::Worker {
-  explicit Worker(const Vault& vault) : opener(vault) {}
+  explicit Worker(ChunkReader& chunks) : opener(chunks.vault(), &chunks) {}
   SegmentOpener opener;
   OpenedSegment segment;
   Buffer frame;
@@ -94,7 +94,7 @@ void TreeGraph::read_segment(Worker& w, unsigned id, std::span<const Placed> gro
 
 Status TreeGraph::walk(const std::vector<GraphNode>& roots, const Look& look, const Failed& failed) {
   std::vector<std::unique_ptr<Worker>> workers;
-  for (unsigned i = 0; i < jobs_; ++i) workers.push_back(std::make_unique<Worker>(chunks_.vault()));
+  for (unsigned i = 0; i < jobs_; ++i) workers.push_back(std::make_unique<Worker>(chunks_));
   for (const GraphNode& root : roots) add(*workers[0], 0, root);
   closed_ = false;
   std::vector<Placed> round;

@@ -37,6 +37,11 @@ Result<std::shared_ptr<ObjectReader>> ChunkReader::pack(const PackId& id) {
 }
 
 Status ChunkReader::fetch(const ChunkPlace& place, SegmentOpener& opener, Buffer& frame, OpenedSegment& out) {
+  Unfolding unfolding;
+  return fetch(place, opener, frame, out, unfolding);
+}
+
+Status ChunkReader::fetch(const ChunkPlace& place, SegmentOpener& opener, Buffer& frame, OpenedSegment& out, Unfolding& unfolding) {
   const auto doing = [&] {
     return "pack " + place.pack.brief() + ", bytes " + std::to_string(place.offset) + "-" + std::to_string(place.offset + place.stored_bytes - 1);
   };
@@ -44,12 +49,12 @@ Status ChunkReader::fetch(const ChunkPlace& place, SegmentOpener& opener, Buffer
   if (place.stored_bytes > kSegmentStoredMax) return Error(Code::corrupt, doing() + ": the index gives an impossible size");
   frame.resize(place.stored_bytes);
   auto status = reader->read(place.offset, frame);
-  if (status) status = opener.open(frame, out);
+  if (status) status = opener.open(frame, out, unfolding);
   if (!status) return std::move(std::move(status).context(doing).error()).with_object("packs/" + place.pack.hex());
   return {};
 }
 
-Result<std::shared_ptr<const OpenedSegment>> ChunkReader::segment(const ChunkPlace& place) {
+Result<std::shared_ptr<const OpenedSegment>> ChunkReader::segment(const ChunkPlace& place, Unfolding& unfolding) {
   const SegmentKey key{place.pack, place.offset};
   std::unique_ptr<SegmentOpener> opener;
   {
@@ -63,10 +68,14 @@ Result<std::shared_ptr<const OpenedSegment>> ChunkReader::segment(const ChunkPla
       idle_openers_.pop_back();
     }
   }
-  if (!opener) opener = std::make_unique<SegmentOpener>(vault_);
+  if (unfolding.depth > 0 && unfolding.segments_left-- == 0) {
+    unfolding.segments_left = 0;
+    return Error(Code::corrupt, "to open one segment too many others would have to be opened");
+  }
+  if (!opener) opener = std::make_unique<SegmentOpener>(vault_, this);
   Buffer frame;
   auto loaded = std::make_shared<OpenedSegment>();
-  HF_TRY(fetch(place, *opener, frame, *loaded));
+  HF_TRY(fetch(place, *opener, frame, *loaded, unfolding));
   Lock lock(mutex_);
   idle_openers_.push_back(std::move(opener));
   if (by_key_.contains(key)) return std::shared_ptr<const OpenedSegment>(std::move(loaded));  // another thread was quicker
@@ -81,9 +90,9 @@ Result<std::shared_ptr<const OpenedSegment>> ChunkReader::segment(const ChunkPla
   return std::shared_ptr<const OpenedSegment>(std::move(loaded));
 }
 
-Result<LoadedChunk> ChunkReader::read_at(const ChunkId& id, const ChunkPlace& place) {
+Result<LoadedChunk> ChunkReader::read_at(const ChunkId& id, const ChunkPlace& place, Unfolding& unfolding) {
   LoadedChunk out;
-  out.segment = HF_TRY(segment(place));
+  out.segment = HF_TRY(segment(place, unfolding));
   out.bytes = out.segment->chunk(place.chunk);
   if (vault_.keys().chunk_hash().id(out.bytes) != id)
     return Error(Code::corrupt, "pack " + place.pack.brief() + " holds something else where chunk " + id.brief() + " should be", "find what is affected: holdfast verify")
@@ -91,14 +100,24 @@ Result<LoadedChunk> ChunkReader::read_at(const ChunkId& id, const ChunkPlace& pl
   return out;
 }
 
+Result<LoadedChunk> ChunkReader::read_from(const ChunkId& id, const ChunkPlace& place) {
+  Unfolding unfolding;
+  return read_at(id, place, unfolding);
+}
+
 Result<LoadedChunk> ChunkReader::read(const ChunkId& id) {
+  Unfolding unfolding;
+  return read(id, unfolding);
+}
+
+Result<LoadedChunk> ChunkReader::read(const ChunkId& id, Unfolding& unfolding) {
   const ChunkPlace place = HF_TRY(locate(id));
-  auto loaded = read_at(id, place);
+  auto loaded = read_at(id, place, unfolding);
   if (loaded) return loaded;
   // Another pack may have it too: stored by two writers at once, or again after damage.
   for (const ChunkPlace& other : HF_TRY(index_.find_all(id))) {
     if (other.pack == place.pack && other.offset == place.offset) continue;
-    if (auto second = read_at(id, other)) return second;
+    if (auto second = read_at(id, other, unfolding)) return second;
   }
   return loaded;
 }

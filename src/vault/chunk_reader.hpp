@@ -11,22 +11,21 @@
 
 namespace hf {
 
-/// A chunk's plaintext; `bytes` lives as long as `segment`.
-struct LoadedChunk {
-  std::shared_ptr<const OpenedSegment> segment;
-  ByteView bytes;
-};
-
 /// Finds, fetches, opens and identifies chunks, keeping recent segments and open packs. Any thread.
-class ChunkReader {
+/// Delta segments are opened with their bases, which it finds in the same way.
+class ChunkReader final : public BaseSource {
  public:
   ChunkReader(const Vault& vault, const Index& index, std::size_t cache_bytes = 16u << 20) : vault_(vault), index_(index), cache_bytes_max_(cache_bytes) {}
 
   /// Tries every place that the index knows. Corrupt names the pack where the chunk is missing or damaged.
   Result<LoadedChunk> read(const ChunkId& id);
+  /// From this place and no other.
+  Result<LoadedChunk> read_from(const ChunkId& id, const ChunkPlace& place);
+  Result<LoadedChunk> load_base(const ChunkId& id, Unfolding& unfolding) override { return read(id, unfolding); }
   Result<ChunkPlace> locate(const ChunkId& id) const;
   Result<std::shared_ptr<ObjectReader>> pack(const PackId& id);
-  /// Fetches and opens one segment past the cache; `frame` is scratch.
+  /// Fetches and opens one segment past the cache (its bases come through it); `frame` is scratch, and the opener's
+  /// source of bases should be this reader.
   Status fetch(const ChunkPlace& place, SegmentOpener& opener, Buffer& frame, OpenedSegment& out);
 
   const Vault& vault() const { return vault_; }
@@ -38,8 +37,10 @@ class ChunkReader {
     SegmentKey key;
     std::shared_ptr<const OpenedSegment> segment;
   };
-  Result<std::shared_ptr<const OpenedSegment>> segment(const ChunkPlace& place);
-  Result<LoadedChunk> read_at(const ChunkId& id, const ChunkPlace& place);
+  Result<LoadedChunk> read(const ChunkId& id, Unfolding& unfolding);
+  Result<std::shared_ptr<const OpenedSegment>> segment(const ChunkPlace& place, Unfolding& unfolding);
+  Result<LoadedChunk> read_at(const ChunkId& id, const ChunkPlace& place, Unfolding& unfolding);
+  Status fetch(const ChunkPlace& place, SegmentOpener& opener, Buffer& frame, OpenedSegment& out, Unfolding& unfolding);
 
   const Vault& vault_;
   const Index& index_;

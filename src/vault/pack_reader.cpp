@@ -20,10 +20,52 @@ Result<ByteView> SegmentOpener::open_frame(ByteView frame, SealedKind kind) {
   return ByteView(plain_);
 }
 
+Status SegmentOpener::gather_prefix(const std::vector<ChunkId>& bases, OpenedSegment& out, Unfolding& unfolding) {
+  if (bases_ == nullptr) return Error(Code::corrupt, "the segment is a delta, and its bases can't be looked for here");
+  if (unfolding.depth >= kBaseDepthMax) return Error(Code::corrupt, "its bases need bases of their own more than " + std::to_string(kBaseDepthMax) + " deep");
+  ++unfolding.depth;
+  prefix_.clear();
+  std::vector<const OpenedSegment*> counted;
+  Status status;
+  for (const ChunkId& id : bases) {
+    auto loaded = bases_->load_base(id, unfolding);
+    if (!loaded) {
+      status = std::move(loaded.error()).in_context("base chunk " + id.brief() + " of a delta");
+      break;
+    }
+    if (loaded->bytes.size() > kPrefixMax - prefix_.size()) {
+      status = Error(Code::corrupt, "its bases are larger than a segment may ask for");
+      break;
+    }
+    append(prefix_, loaded->bytes);
+    const OpenedSegment* s = loaded->segment.get();
+    out.depth = std::max(out.depth, s->depth + 1);
+    if (std::find(counted.begin(), counted.end(), s) != counted.end()) continue;
+    counted.push_back(s);
+    out.unfolded_bytes += s->unfolded_bytes;
+  }
+  --unfolding.depth;
+  return status;
+}
+
 Status SegmentOpener::open(ByteView frame, OpenedSegment& out) {
+  Unfolding unfolding;
+  return open(frame, out, unfolding);
+}
+
+Status SegmentOpener::open(ByteView frame, OpenedSegment& out, Unfolding& unfolding) {
+  base_failed_ = false;
   const ByteView body = HF_TRY(open_frame(frame, SealedKind::segment));
   const auto [head, head_bytes] = HF_TRY(SegmentHead::decode(body));
-  if (!head.bases.empty()) return Error(Code::unsupported, "a segment is a delta, which this version does not read", "use a newer version of Holdfast");
+  out.depth = 0;
+  out.unfolded_bytes = head.plain_bytes;
+  prefix_.clear();
+  if (!head.bases.empty()) {
+    if (auto gathered = gather_prefix(head.bases, out, unfolding); !gathered) {
+      base_failed_ = true;
+      return gathered;
+    }
+  }
   out.offsets.clear();
   std::uint32_t at = 0;
   for (std::uint32_t n : head.chunk_bytes) {
@@ -34,7 +76,7 @@ Status SegmentOpener::open(ByteView frame, OpenedSegment& out) {
   if (head.compressed) {
     out.storage.resize(head.plain_bytes);
     out.plain = out.storage;
-    return decompressor_.decompress(body.subspan(head_bytes), out.storage);
+    return decompressor_.decompress(body.subspan(head_bytes), out.storage, prefix_);
   }
   std::swap(out.storage, plain_);  // `body` is all of it
   out.plain = ByteView(out.storage).subspan(head_bytes);

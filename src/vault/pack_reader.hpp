@@ -1,6 +1,7 @@
 #pragma once
 // Reading packs: the one fetch-and-open path of restore, verify, listing and rebuild.
 
+#include <memory>
 #include <optional>
 
 #include "codec/compress.hpp"
@@ -17,6 +18,8 @@ struct OpenedSegment {
   Buffer storage;
   ByteView plain;  ///< in `storage`: what was stored as it is begins behind its head, and is not copied
   std::vector<std::uint32_t> offsets;  ///< of each chunk, and the end
+  unsigned depth = 0;                 ///< 0: it needs no other segment; else one more than the deepest base
+  std::uint64_t unfolded_bytes = 0;   ///< plaintext of it and of every segment that had to be open for it
   std::size_t chunk_count() const { return offsets.empty() ? 0 : offsets.size() - 1; }
   /// Empty where there is no such chunk.
   ByteView chunk(std::size_t i) const {
@@ -24,12 +27,37 @@ struct OpenedSegment {
   }
 };
 
+/// A chunk's plaintext; `bytes` lives as long as `segment`.
+struct LoadedChunk {
+  std::shared_ptr<const OpenedSegment> segment;
+  ByteView bytes;
+};
+
+/// What opening one segment has taken so far. Bounds what a hostile vault can make a reader do: bases that go round in
+/// a circle, or that each need a thousand others.
+struct Unfolding {
+  unsigned depth = 0;                ///< how many segments are being opened, each for the one before
+  unsigned segments_left = 4096;     ///< how many more may be opened for the first
+};
+
+/// Where the bases of delta segments come from: a ChunkReader. Any thread.
+class BaseSource {
+ public:
+  virtual ~BaseSource() = default;
+  virtual Result<LoadedChunk> load_base(const ChunkId& id, Unfolding& unfolding) = 0;
+};
+
 /// Opens frames. Keeps buffers between calls: one per thread.
 class SegmentOpener {
  public:
-  explicit SegmentOpener(const Vault& vault) : vault_(vault) {}
+  /// Without `bases` a delta segment does not open.
+  explicit SegmentOpener(const Vault& vault, BaseSource* bases = nullptr) : vault_(vault), bases_(bases) {}
   /// `frame` is a frame header and its sealed body; authenticates, then decompresses. Corrupt says what failed.
+  /// Of a delta segment whose base can't be read it names the base; see base_failed().
   Status open(ByteView frame, OpenedSegment& out);
+  Status open(ByteView frame, OpenedSegment& out, Unfolding& unfolding);
+  /// True where the last open() failed because of a base: what is sealed in the segment itself is well.
+  bool base_failed() const { return base_failed_; }
   /// Head and payload of a segment as they were sealed; a loan until the next call.
   Result<ByteView> open_body(ByteView frame) { return open_frame(frame, SealedKind::segment); }
   /// The same, for the directory frame.
@@ -37,7 +65,11 @@ class SegmentOpener {
 
  private:
   Result<ByteView> open_frame(ByteView frame, SealedKind kind);
+  Status gather_prefix(const std::vector<ChunkId>& bases, OpenedSegment& out, Unfolding& unfolding);
   const Vault& vault_;
+  BaseSource* const bases_;
+  Buffer prefix_;
+  bool base_failed_ = false;
   Aead aead_;
   Decompressor decompressor_;
   Buffer plain_;

@@ -42,7 +42,7 @@ Status PackWriter::append_frame(SealedKind kind, ByteView plain) {
   return append(sealed_);
 }
 
-Status PackWriter::add_segment(std::span<const NewChunk> chunks, ByteView plain, Compressor& compressor) {
+Status PackWriter::add_segment(std::span<const NewChunk> chunks, ByteView plain, Compressor& compressor, const DeltaPrefix* prefix) {
   HF_ASSERT(chunks.size() <= kChunksPerSegmentMax && plain.size() <= kSegmentPlainMax);
   SegmentInfo info;
   SegmentHead head;
@@ -53,12 +53,21 @@ Status PackWriter::add_segment(std::span<const NewChunk> chunks, ByteView plain,
   }
   body_.clear();
   head.compressed = true;
-  head.encode(body_);
-  if (!compressor.compress(plain, body_)) {
-    body_.clear();
-    head.compressed = false;
+  if (prefix != nullptr) {
+    packed_.clear();
+    const auto packed = compressor.compress_against(prefix->bytes, plain, packed_);
+    if (packed == Compressor::Packed::against) info.bases = head.bases = {prefix->bases.begin(), prefix->bases.end()};
+    head.compressed = packed != Compressor::Packed::stored;
     head.encode(body_);
-    hf::append(body_, plain);
+    hf::append(body_, head.compressed ? ByteView(packed_) : plain);
+  } else {
+    head.encode(body_);
+    if (!compressor.compress(plain, body_)) {
+      body_.clear();
+      head.compressed = false;
+      head.encode(body_);
+      hf::append(body_, plain);
+    }
   }
   info.offset = static_cast<std::uint32_t>(offset_);
   info.stored_bytes = static_cast<std::uint32_t>(FrameHeader::kBytes + body_.size() + Aead::kTagBytes);

@@ -19,6 +19,12 @@ struct NewChunk {
   std::uint32_t bytes = 0;
 };
 
+/// What a segment may be compressed against: the bases and their plaintexts, one after another.
+struct DeltaPrefix {
+  std::span<const ChunkId> bases;
+  ByteView bytes;
+};
+
 /// Compresses, seals and appends segment by segment; holds one segment, never the pack. One thread at a time.
 /// Crash: nothing is visible before finish(); after it the pack is durable and whole. Its parity, where the vault wants any,
 /// comes after the pack; if it does not come, the pack is unprotected and nothing worse.
@@ -27,7 +33,9 @@ class PackWriter {
   static Result<std::unique_ptr<PackWriter>> begin(Vault& vault, PackClass pack_class);
 
   /// `plain` is the concatenation of `chunks`; both are only read.
-  Status add_segment(std::span<const NewChunk> chunks, ByteView plain, Compressor& compressor);
+  /// Against `prefix` where that is clearly smaller; last_segment() tells.
+  Status add_segment(std::span<const NewChunk> chunks, ByteView plain, Compressor& compressor, const DeltaPrefix* prefix = nullptr);
+  const SegmentInfo& last_segment() const { return directory_.segments.back(); }
   /// A segment of another pack, as SegmentOpener::open_body() gave it; `from` is what its directory tells.
   Status add_body(const SegmentInfo& from, ByteView body);
   /// A copy of a small object, as stored, to be found by `rebuild` when all but the packs is gone.
@@ -53,7 +61,7 @@ class PackWriter {
   PackDirectory directory_;
   std::uint64_t offset_ = 0;
   std::uint64_t plain_bytes_ = 0;
-  Buffer body_, sealed_;  // scratch
+  Buffer body_, sealed_, packed_;  // scratch
 };
 
 /// A replica frame's body, in clear: what it holds protects itself. SHA-256 of the rest comes first.

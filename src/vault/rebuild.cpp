@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "vault/chunk_reader.hpp"
 #include "vault/deletion.hpp"
 #include "vault/index.hpp"
 #include "vault/key_objects.hpp"
@@ -69,6 +70,44 @@ Result<bool> a_rotation_is_missing(ObjectStore& store) {
   return false;
 }
 
+/// What a torn pack holds, segment by segment: they tell their own chunks, and identities are computed from the plaintext.
+struct TornPack {
+  PackId id;
+  std::uint64_t stored_bytes = 0;
+  PackClass pack_class = PackClass::metadata;
+  PackDirectory found;
+  std::uint64_t without_base = 0;  ///< deltas whose bases were not found (yet)
+};
+
+Status read_torn(const Vault& vault, TornPack& torn, SegmentOpener& opener) {
+  const auto pack = HF_TRY(vault.store().open({ObjectKind::pack, torn.id.hex()}));
+  OpenedSegment segment;
+  torn.stored_bytes = pack->size();
+  torn.found.segments.clear();
+  torn.without_base = 0;
+  bool data = false;
+  HF_TRY(scan_frames(*pack, [&](const FoundFrame& f, ByteView frame) -> Status {
+    if (f.header.kind != SealedKind::segment || f.offset > UINT32_MAX) return {};
+    if (!opener.open(frame, segment)) {
+      torn.without_base += opener.base_failed();
+      return {};
+    }
+    SegmentInfo info;
+    info.offset = static_cast<std::uint32_t>(f.offset);
+    info.stored_bytes = static_cast<std::uint32_t>(frame.size());
+    info.plain_bytes = static_cast<std::uint32_t>(segment.plain.size());
+    for (std::size_t i = 0; i < segment.chunk_count(); ++i)
+      info.chunks.emplace_back(vault.keys().chunk_hash().id(segment.chunk(i)), static_cast<std::uint32_t>(segment.chunk(i).size()));
+    data = data || segment.plain.size() > ChunkWriter::kSegmentBytes / 8;
+    torn.found.segments.push_back(std::move(info));
+    return {};
+  }));
+  Buffer head(PackHeader::kBytes);
+  if (const auto read = pack->read(0, head); read && PackHeader::decode(head)) torn.pack_class = PackHeader::decode(head)->pack_class;
+  else torn.pack_class = data ? PackClass::data : PackClass::metadata;
+  return {};
+}
+
 }  // namespace
 
 Result<RebuildReport> restore_description(ObjectStore& store) {
@@ -133,8 +172,19 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
     if (is_transient(why)) unread.insert(id);
   };
 
+  const auto add = [&](const PackId& id, PackClass pack_class, std::uint64_t stored_bytes, const PackDirectory& directory) -> Status {
+    FinishedPack described = described_by(id, pack_class, stored_bytes, directory);
+    for (IndexEntry& e : described.entries) e.pack = static_cast<std::uint32_t>(packs.size());
+    packs.push_back(described.pack);
+    entries.insert(entries.end(), described.entries.begin(), described.entries.end());
+    ++report.packs;
+    report.chunks += described.entries.size();
+    ++progress.items_done;
+    return entries.size() >= kRunEntries ? write_run() : Status();
+  };
+
   SegmentOpener opener(vault);
-  OpenedSegment segment;
+  std::vector<TornPack> torn_packs;
   for (const PackId& id : ids) {
     if (progress.stop_requested) return Error(Code::cancelled, "stopped", "the old index is still in use; run it again: holdfast rebuild");
     const auto reader = store.open({ObjectKind::pack, id.hex()});
@@ -149,40 +199,53 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
       continue;
     }
     if (!directory) {
-      // Torn: the segments tell their own chunks; identities are computed from the plaintext.
       report.problems.push_back("pack " + id.brief() + ": " + directory.error().message + "; read segment by segment");
-      PackDirectory found;
-      bool data = false;
-      HF_TRY(scan_frames(**reader, [&](const FoundFrame& f, ByteView frame) -> Status {
-        if (f.header.kind != SealedKind::segment || f.offset > UINT32_MAX || !opener.open(frame, segment)) return {};
-        SegmentInfo info;
-        info.offset = static_cast<std::uint32_t>(f.offset);
-        info.stored_bytes = static_cast<std::uint32_t>(frame.size());
-        info.plain_bytes = static_cast<std::uint32_t>(segment.plain.size());
-        for (std::size_t i = 0; i < segment.chunk_count(); ++i)
-          info.chunks.emplace_back(vault.keys().chunk_hash().id(segment.chunk(i)), static_cast<std::uint32_t>(segment.chunk(i).size()));
-        data = data || segment.plain.size() > ChunkWriter::kSegmentBytes / 8;
-        found.segments.push_back(std::move(info));
-        return {};
-      }));
-      if (found.segments.empty()) {
+      torn_packs.emplace_back().id = id;  // later: its deltas need the index of the others
+      continue;
+    }
+    HF_TRY(add(id, header.pack_class, (*reader)->size(), *directory));
+  }
+  HF_TRY(write_run());
+
+  // A torn pack may stand on another torn one: again as long as more segments open, at most as deep as bases are nested.
+  // Each round's run tells what that round found, so that the next one finds it.
+  for (unsigned round = 0; !torn_packs.empty(); ++round) {
+    std::vector<std::pair<std::string, Error>> unreadable;
+    const auto index = HF_TRY(Index::load_what_opens(vault, unreadable));
+    ChunkReader chunks(vault, *index);
+    SegmentOpener torn_opener(vault, &chunks);
+    bool more = false;
+    for (TornPack& torn : torn_packs) {
+      if (progress.stop_requested) return Error(Code::cancelled, "stopped", "the old index is still in use; run it again: holdfast rebuild");
+      const std::size_t before = torn.found.segments.size();
+      HF_TRY(read_torn(vault, torn, torn_opener));
+      more = more || torn.found.segments.size() > before;
+    }
+    std::vector<TornPack> waiting;
+    for (TornPack& torn : torn_packs) {
+      if (torn.without_base > 0 && more && round < kBaseDepthMax) {
+        waiting.push_back(std::move(torn));
+        continue;
+      }
+      if (torn.without_base > 0)
+        report.problems.push_back("pack " + torn.id.brief() + ": " + std::to_string(torn.without_base) + " segments need chunks that are in no pack");
+      if (torn.found.segments.empty()) {
         ++report.packs_lost;
         continue;
       }
       ++report.packs_torn;
-      Buffer head(PackHeader::kBytes);
-      if (const auto read = (*reader)->read(0, head); read && PackHeader::decode(head)) header = *PackHeader::decode(head);
-      else header.pack_class = data ? PackClass::data : PackClass::metadata;
-      directory = std::move(found);
+      HF_TRY(add(torn.id, torn.pack_class, torn.stored_bytes, torn.found));
     }
-    FinishedPack described = described_by(id, header.pack_class, (*reader)->size(), *directory);
-    for (IndexEntry& e : described.entries) e.pack = static_cast<std::uint32_t>(packs.size());
-    packs.push_back(described.pack);
-    entries.insert(entries.end(), described.entries.begin(), described.entries.end());
-    ++report.packs;
-    report.chunks += described.entries.size();
-    ++progress.items_done;
-    if (entries.size() >= kRunEntries) HF_TRY(write_run());
+    torn_packs = std::move(waiting);
+    if (torn_packs.empty()) break;
+    // What they hold so far, for one another; left out of the count, as they are read once more.
+    for (const TornPack& torn : torn_packs) {
+      if (torn.found.segments.empty()) continue;
+      HF_TRY(add(torn.id, torn.pack_class, torn.stored_bytes, torn.found));
+      --report.packs;
+      for (const SegmentInfo& s : torn.found.segments) report.chunks -= s.chunks.size();
+    }
+    HF_TRY(write_run());
   }
   HF_TRY(write_run());
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "vault/bases.hpp"
 #include "vault/pack_reader.hpp"
 #include "vault/stock.hpp"
 
@@ -11,73 +12,6 @@ namespace {
 /// Entries gathered before a run is written: 16 MiB of them.
 constexpr std::size_t kRunEntries = 512 * 1024;
 }  // namespace
-
-// --- ClaimSet ---
-
-bool ClaimSet::insert(const ChunkKey& key) {
-  Shard& s = shards_[shard_of(key)];
-  Lock lock(s.mutex);
-  if (s.used * 4 >= s.slots.size() * 3) {
-    std::vector<ChunkKey> before = std::exchange(s.slots, std::vector<ChunkKey>(std::max<std::size_t>(64, s.slots.size() * 2)));
-    for (const ChunkKey& k : before) {
-      if (k == ChunkKey{}) continue;
-      std::size_t at = k.low & (s.slots.size() - 1);
-      while (s.slots[at] != ChunkKey{}) at = (at + 1) & (s.slots.size() - 1);
-      s.slots[at] = k;
-    }
-  }
-  std::size_t at = key.low & (s.slots.size() - 1);
-  while (s.slots[at] != ChunkKey{}) {
-    if (s.slots[at] == key) return false;
-    at = (at + 1) & (s.slots.size() - 1);
-  }
-  s.slots[at] = key;
-  ++s.used;
-  return true;
-}
-
-bool ClaimSet::contains(const ChunkKey& key) const {
-  const Shard& s = shards_[shard_of(key)];
-  Lock lock(s.mutex);
-  if (s.slots.empty()) return false;
-  for (std::size_t at = key.low & (s.slots.size() - 1); s.slots[at] != ChunkKey{}; at = (at + 1) & (s.slots.size() - 1))
-    if (s.slots[at] == key) return true;
-  return false;
-}
-
-std::size_t ClaimSet::size() const {
-  std::size_t n = 0;
-  for (const Shard& s : shards_) {
-    Lock lock(s.mutex);
-    n += s.used;
-  }
-  return n;
-}
-
-void ClaimSet::erase(const ChunkKey& key) {
-  Shard& s = shards_[shard_of(key)];
-  Lock lock(s.mutex);
-  if (s.slots.empty()) return;
-  const std::size_t mask = s.slots.size() - 1;
-  std::size_t at = key.low & mask;
-  while (s.slots[at] != key) {
-    if (s.slots[at] == ChunkKey{}) return;
-    at = (at + 1) & mask;
-  }
-  --s.used;
-  // Close the gap: whatever follows moves back unless it would pass its own place (Knuth, 6.4 R).
-  for (std::size_t gap = at;;) {
-    at = (at + 1) & mask;
-    if (s.slots[at] == ChunkKey{}) {
-      s.slots[gap] = {};
-      return;
-    }
-    const std::size_t home = s.slots[at].low & mask;
-    if (((at - home) & mask) < ((at - gap) & mask)) continue;
-    s.slots[gap] = s.slots[at];
-    gap = at;
-  }
-}
 
 // --- ChunkWriter ---
 
@@ -88,14 +22,34 @@ ChunkWriter::ChunkWriter(WriteSession& session, PackClass pack_class)
       compressor_(session.options_.compression_level) {}
 ChunkWriter::~ChunkWriter() = default;
 
-Result<bool> ChunkWriter::add(const ChunkId& id, ByteView chunk) {
+Result<bool> ChunkWriter::add(const ChunkId& id, ByteView chunk, std::span<const ChunkRef> near) {
   if (!HF_TRY(session_.claim(id))) return false;
+  session_.chunks_new.fetch_add(1, std::memory_order_relaxed);
+  session_.bytes_new.fetch_add(chunk.size(), std::memory_order_relaxed);
+  if (!near.empty() && session_.delta_ && HF_TRY(add_delta(id, chunk, near))) return true;
   if (!chunks_.empty() && (plain_.size() + chunk.size() > segment_bytes_ || chunks_.size() == kChunksPerSegmentMax)) HF_TRY(seal_segment());
   chunks_.push_back({id, static_cast<std::uint32_t>(chunk.size())});
   append(plain_, chunk);
-  session_.chunks_new.fetch_add(1, std::memory_order_relaxed);
-  session_.bytes_new.fetch_add(chunk.size(), std::memory_order_relaxed);
   return true;
+}
+
+Result<bool> ChunkWriter::add_delta(const ChunkId& id, ByteView chunk, std::span<const ChunkRef> near) {
+  if (!delta_) delta_ = std::make_unique<DeltaSegment>(*session_.delta_, delta_limits(class_));
+  const NewChunk added{id, static_cast<std::uint32_t>(chunk.size())};
+  auto taken = delta_->take(added, chunk, near);
+  if (taken == DeltaSegment::Taken::full) {
+    HF_TRY(seal_delta());
+    taken = delta_->take(added, chunk, near);
+  }
+  return taken == DeltaSegment::Taken::yes;
+}
+
+Status ChunkWriter::seal_delta() {
+  if (!delta_ || delta_->empty()) return {};
+  HF_TRY(ensure_pack());
+  HF_TRY(delta_->seal(*pack_, compressor_));
+  if (pack_->stored_bytes() >= session_.options_.pack_bytes) return finish_pack();
+  return {};
 }
 
 Status ChunkWriter::ensure_pack() {
@@ -122,11 +76,13 @@ Status ChunkWriter::finish_pack() {
 }
 
 Status ChunkWriter::finish() {
+  HF_TRY(seal_delta());
   HF_TRY(seal_segment());
   return finish_pack();
 }
 
 Status ChunkWriter::add_replica(const ObjectName& name, ByteView object) {
+  HF_TRY(seal_delta());
   HF_TRY(seal_segment());
   HF_TRY(ensure_pack());
   return pack_->add_replica(name, object);
@@ -155,6 +111,8 @@ Result<std::unique_ptr<WriteSession>> WriteSession::begin(Vault& vault, const Wr
   s->index_ = HF_TRY(Index::load(vault));
   HF_TRY(s->adopt());
   HF_TRY(s->index_->merge_if_many());
+  if (options.delta == DeltaPolicy::always || (options.delta == DeltaPolicy::automatic && vault.store().traits().random_read))
+    s->delta_ = std::make_unique<DeltaBases>(vault, *s->index_);
   Lock lock(s->metadata_mutex_);
   s->metadata_ = std::make_unique<ChunkWriter>(*s, PackClass::metadata);
   return s;
@@ -178,9 +136,11 @@ Status WriteSession::adopt() {
   Stock stock = HF_TRY(take_stock(vault_, *index_));
   std::vector<PackId> orphans = std::move(stock.orphans);
   std::erase_if(orphans, [&](const PackId& id) { return retired.contains(id); });
-  stock.doubtful.insert(retired.begin(), retired.end());
-  index_->distrust(std::move(stock.doubtful));
+  for (const IndexedPack& p : index_->packs())
+    if (retired.contains(p.id)) stock.doubtful.insert(p.id);
+  index_->distrust(stock.doubtful);
   index_->leave_out(std::move(retired));
+  HF_TRY(distrust_what_stands_on_distrusted(vault_, *index_, std::move(stock.doubtful)));
 
   // Seen is not durable: their writer may have died, or be, between making a name and making it durable.
   std::vector<ObjectName> names;
@@ -207,10 +167,10 @@ Result<bool> WriteSession::claim(const ChunkId& id) {
   return claimed_.insert(key);  // of two workers that come this far one wins
 }
 
-Result<ChunkRef> WriteSession::add_metadata(ByteView node) {
+Result<ChunkRef> WriteSession::add_metadata(ByteView node, std::span<const ChunkRef> near) {
   const ChunkId id = vault_.keys().chunk_hash().id(node);
   Lock lock(metadata_mutex_);
-  HF_TRY(metadata_->add(id, node));
+  HF_TRY(metadata_->add(id, node, near));
   return ChunkRef{id, static_cast<std::uint32_t>(node.size())};
 }
 

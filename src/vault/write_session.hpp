@@ -7,7 +7,9 @@
 #include <unordered_set>
 
 #include "base/units.hpp"
+#include "vault/claim_set.hpp"
 #include "vault/deletion.hpp"
+#include "vault/delta.hpp"
 #include "vault/index.hpp"
 #include "vault/pack_writer.hpp"
 
@@ -16,26 +18,32 @@ namespace hf {
 struct WriteOptions {
   int compression_level = 3;
   std::uint64_t pack_bytes = 0;  ///< 0: what suits the store
+  DeltaPolicy delta = DeltaPolicy::automatic;
 };
 
 class WriteSession;
 
 /// One worker's end: gathers new chunks into segments of about 2 MiB and segments into packs. One thread at a time.
-/// Memory: one segment, its compressed form, and the directory of one pack.
+/// Memory: one segment, its compressed form, and the directory of one pack; once something changed was stored, 4 MiB more
+/// for a delta segment and its bases.
 class ChunkWriter {
  public:
   static constexpr std::size_t kSegmentBytes = 2u << 20;  ///< zstd at level 3 looks back 2 MiB; 1 MiB costs 0.3 to 2.3 % in size
   explicit ChunkWriter(WriteSession& session, PackClass pack_class);
   ~ChunkWriter();
   /// Stores the chunk unless the vault has it or another worker is storing it; gives true if it was new.
-  Result<bool> add(const ChunkId& id, ByteView chunk);
+  /// `near`: chunks that the vault has, which may be much like it; it is stored as what differs from them where that pays.
+  Result<bool> add(const ChunkId& id, ByteView chunk, std::span<const ChunkRef> near = {});
   /// Seals what is gathered and finishes the pack.
   Status finish();
   /// A copy of a small object into the pack being written (or a new one).
   Status add_replica(const ObjectName& name, ByteView object);
 
  private:
+  /// True where it went into the delta segment.
+  Result<bool> add_delta(const ChunkId& id, ByteView chunk, std::span<const ChunkRef> near);
   Status seal_segment();
+  Status seal_delta();
   Status finish_pack();
   Status ensure_pack();
 
@@ -45,27 +53,8 @@ class ChunkWriter {
   Compressor compressor_;
   std::vector<NewChunk> chunks_;
   Buffer plain_;
+  std::unique_ptr<DeltaSegment> delta_;  // made when first needed
   std::unique_ptr<PackWriter> pack_;
-};
-
-/// The set of chunks that this session stores, until an index run tells of them. Any thread.
-class ClaimSet {
- public:
-  /// True if the key was not in it.
-  bool insert(const ChunkKey& key);
-  void erase(const ChunkKey& key);
-  bool contains(const ChunkKey& key) const;
-  std::size_t size() const;
-
- private:
-  static constexpr std::size_t kShards = 64;
-  struct Shard {  // open addressing, linear probing, at most 3/4 full
-    mutable Mutex mutex;
-    std::vector<ChunkKey> slots HF_GUARDED_BY(mutex);
-    std::size_t used HF_GUARDED_BY(mutex) = 0;
-  };
-  static std::size_t shard_of(const ChunkKey& key) { return key.high >> 58; }
-  std::array<Shard, kShards> shards_;
 };
 
 /// Crash story: packs become durable one by one; every half a million chunks an index run makes them known; the point
@@ -91,7 +80,11 @@ class WriteSession {
   Result<bool> claim(const ChunkId& id);
   std::unique_ptr<ChunkWriter> data_writer() { return std::make_unique<ChunkWriter>(*this, PackClass::data); }
   /// Stores a chunk of metadata. Any thread.
-  Result<ChunkRef> add_metadata(ByteView node);
+  Result<ChunkRef> add_metadata(ByteView node, std::span<const ChunkRef> near = {});
+  /// False where `near` is never looked at: the policy or the store speaks against it.
+  bool stores_deltas() const { return delta_ != nullptr; }
+  /// What deltas did so far; nullptr without them.
+  const DeltaTally* delta_tally() const { return delta_ ? &delta_->tally : nullptr; }
 
   /// After all data writers have finished: metadata pack with copies of what packs alone need, index run, then the
   /// point: the commit. Fills in id, vault and bytes_stored. Fails where a writer failed or was not finished. Conflict
@@ -115,6 +108,7 @@ class WriteSession {
   PointId point_id_;
   std::optional<HeldLease> lease_;
   std::unique_ptr<Index> index_;
+  std::unique_ptr<DeltaBases> delta_;
   ClaimSet claimed_;
 
   Mutex finished_mutex_;

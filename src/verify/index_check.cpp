@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/units.hpp"
+#include "vault/bases.hpp"
 #include "verify/survey.hpp"
 
 namespace hf {
@@ -155,7 +156,55 @@ Status compare_with_index(const Vault& vault, Survey& survey) {
   return {};
 }
 
-Status locate_bad_chunks(Survey& survey) {
+namespace {
+
+/// What is stored as a delta is lost with its base, wherever it lies itself. Asks the directories of all packs, so only where
+/// something is lost; as often as bases may be nested.
+Status spread_to_deltas(const Vault& vault, Survey& survey, std::map<PackId, std::vector<BadRange>>& bad) {
+  SegmentOpener opener(vault);
+  const auto lies_in_bad = [&](const ChunkPlace& p) {
+    const auto at = bad.find(p.pack);
+    return at != bad.end() && std::any_of(at->second.begin(), at->second.end(), [&](const BadRange& r) { return p.offset < r.end && p.offset + p.stored_bytes > r.offset; });
+  };
+  std::map<std::size_t, std::uint64_t> chunks;  // by damage
+  for (bool found = true; found && !survey.stopped();) {
+    found = false;
+    for (const auto& [id, size] : survey.present) {
+      if (!survey.indexed.contains(id)) continue;
+      // A directory that does not open was told of before, and its pack with it.
+      static_cast<void>(for_each_delta(vault, opener, id, [&](const SegmentInfo& s) -> Status {
+        if (lies_in_bad({id, {}, s.offset, s.stored_bytes, 0})) return {};
+        for (const ChunkId& base : s.bases) {
+          const auto lost = survey.bad_chunks.find(id_of(ChunkKey::of(base)));
+          if (lost == survey.bad_chunks.end()) continue;
+          found = true;
+          const std::size_t damage = lost->second;
+          bad[id].push_back({s.offset, std::uint64_t{s.offset} + s.stored_bytes, damage});
+          for (const auto& [chunk, bytes] : s.chunks) {
+            const auto places = survey.index->find_all(chunk);
+            if (places && std::any_of(places->begin(), places->end(), [&](const ChunkPlace& p) { return !lies_in_bad(p); })) continue;
+            if (survey.bad_chunks.emplace(id_of(ChunkKey::of(chunk)), damage).second) ++chunks[damage];
+          }
+          return {};
+        }
+        return {};
+      }));
+    }
+  }
+  Lock lock(survey.mutex);
+  survey.bad = bad;
+  for (const auto& [damage, count] : chunks) {
+    if (damage >= survey.report.damage.size()) continue;
+    Damage& d = survey.report.damage[damage];
+    d.chunks += count;
+    d.message += "; " + human_count(count) + (count == 1 ? " chunk is" : " chunks are") + " stored as what differs from what is lost there";
+  }
+  return {};
+}
+
+}  // namespace
+
+Status locate_bad_chunks(const Vault& vault, Survey& survey) {
   std::map<PackId, std::vector<BadRange>> bad;
   {
     Lock lock(survey.mutex);
@@ -195,9 +244,13 @@ Status locate_bad_chunks(Survey& survey) {
       }
     }
   }
+  {
+    Lock lock(survey.mutex);
+    for (const auto& [damage, count] : chunks)
+      if (damage < survey.report.damage.size()) survey.report.damage[damage].chunks = std::max(survey.report.damage[damage].chunks, count);
+  }
+  if (!survey.bad_chunks.empty()) HF_TRY(spread_to_deltas(vault, survey, bad));
   Lock lock(survey.mutex);
-  for (const auto& [damage, count] : chunks)
-    if (damage < survey.report.damage.size()) survey.report.damage[damage].chunks = std::max(survey.report.damage[damage].chunks, count);
   for (const auto& [damage, count] : spared) {
     if (chunks.contains(damage) || damage >= survey.report.damage.size()) continue;
     Damage& d = survey.report.damage[damage];

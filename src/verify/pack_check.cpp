@@ -30,8 +30,8 @@ void EntrySum::add(const ChunkKey& key, std::uint32_t offset, std::uint32_t stor
   ++count;
 }
 
-PackChecker::PackChecker(const Vault* vault) : vault_(vault) {
-  if (vault_ != nullptr) opener_ = std::make_unique<SegmentOpener>(*vault_);
+PackChecker::PackChecker(const Vault* vault, BaseSource* bases) : vault_(vault) {
+  if (vault_ != nullptr) opener_ = std::make_unique<SegmentOpener>(*vault_, bases);
 }
 
 PackVerdict PackChecker::check(ObjectReader& pack, const PackId& id, const std::function<void(std::uint64_t)>& done) {
@@ -152,7 +152,7 @@ PackVerdict PackChecker::examine(ObjectReader& pack, const PackId& id) {
   PackVerdict v;
   const std::uint64_t size = v.stored_bytes = pack.size();
   const auto fault = [&](std::uint64_t offset, std::uint64_t bytes, std::uint64_t chunks, bool loses, std::string message) {
-    v.faults.push_back({offset, bytes, chunks, loses, std::move(message)});
+    v.faults.push_back({offset, bytes, chunks, false, loses, std::move(message)});
   };
   const auto nothing = [](std::uint64_t) {};
   if (auto name = check_name(pack, id, nothing)) v.name_holds = name->name_holds;
@@ -197,14 +197,19 @@ PackVerdict PackChecker::examine(ObjectReader& pack, const PackId& id) {
   if (directory) {
     for (const SegmentInfo& s : directory->segments) {
       Status status;
+      bool base = false;
       if (std::uint64_t{s.offset} + s.stored_bytes > size) {
         status = Error(Code::corrupt, "the pack ends before");
       } else {
         bytes.resize(s.stored_bytes);
         status = pack.read(s.offset, bytes);
-        if (status) status = check_segment(bytes, s, v);
+        if (status) {
+          status = check_segment(bytes, s, v);
+          base = !status && opener_->base_failed();
+        }
       }
       if (!status) fault(s.offset, s.stored_bytes, s.chunks.size(), true, range(s.offset, s.stored_bytes) + " do not open (" + status.error().message + ")");
+      if (!status) v.faults.back().base = base;
       else sound.emplace_back(s.offset, std::uint64_t{s.offset} + s.stored_bytes);
     }
   }

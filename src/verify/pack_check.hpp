@@ -20,6 +20,7 @@ struct EntrySum {
 struct PackFault {
   std::uint64_t offset = 0, bytes = 0;  ///< bytes 0: the pack as a whole
   std::uint64_t chunks = 0;             ///< that lie there, as far as the directory tells
+  bool base = false;                    ///< a delta whose base can't be read: what is stored here is well
   bool loses_chunks = false;            ///< false: what is hit is no chunk (header, directory, copies of small objects)
   std::string message;
 };
@@ -37,7 +38,8 @@ struct PackVerdict {
 class PackChecker {
  public:
   /// Without a vault only names are checked.
-  explicit PackChecker(const Vault* vault);
+  /// `bases` is for segments that are deltas.
+  explicit PackChecker(const Vault* vault, BaseSource* bases = nullptr);
 
   /// Everything that can be known of a pack by reading it once; twice where it is damaged. `done` is told of bytes read.
   PackVerdict check(ObjectReader& pack, const PackId& id, const std::function<void(std::uint64_t bytes)>& done);

@@ -97,7 +97,7 @@ void report_faults(const PackId& id, const PackVerdict& verdict, Survey& survey)
   std::vector<PackFault> merged;
   std::size_t run = 0;
   for (const PackFault& f : verdict.faults) {
-    if (!merged.empty() && f.loses_chunks && merged.back().loses_chunks && merged.back().offset + merged.back().bytes == f.offset && f.bytes > 0) {
+    if (!merged.empty() && f.loses_chunks && merged.back().loses_chunks && merged.back().base == f.base && merged.back().offset + merged.back().bytes == f.offset && f.bytes > 0) {
       PackFault& m = merged.back();
       m.bytes += f.bytes;
       m.chunks += f.chunks;
@@ -116,7 +116,8 @@ void report_faults(const PackId& id, const PackVerdict& verdict, Survey& survey)
     d.chunks = f.chunks;
     d.message = "pack " + id.brief() + ": " + f.message;
     d.hint = survey.help_of_parity(id);
-    d.hint += f.loses_chunks ? "bring the file packs/" + id.hex().substr(0, 2) + "/" + id.hex() + " back from a copy of the vault, or back up the files below again if they still exist"
+    d.hint += f.base         ? "the pack itself is well: make whole what holds the base, or back up the files below again if they still exist"
+             : f.loses_chunks ? "bring the file packs/" + id.hex().substr(0, 2) + "/" + id.hex() + " back from a copy of the vault, or back up the files below again if they still exist"
                             : "no chunk is lost yet; bring the file packs/" + id.hex().substr(0, 2) + "/" + id.hex() + " back from a copy of the vault";
     const std::size_t damage = survey.add(std::move(d));
     if (!f.loses_chunks) continue;
@@ -128,6 +129,8 @@ void report_faults(const PackId& id, const PackVerdict& verdict, Survey& survey)
 }  // namespace
 
 Status check_packs(ObjectStore& store, const Vault* vault, const std::vector<PackId>& which, Survey& survey) {
+  std::unique_ptr<ChunkReader> bases;  // shared by all: neighbouring deltas stand on the same segments
+  if (vault != nullptr && survey.index) bases = std::make_unique<ChunkReader>(*vault, *survey.index);
   std::vector<std::unique_ptr<PackChecker>> checkers(std::max(1u, survey.options.jobs));
   std::uint64_t total = 0;
   for (const PackId& id : which) total += survey.present.at(id);
@@ -136,13 +139,13 @@ Status check_packs(ObjectStore& store, const Vault* vault, const std::vector<Pac
   in_parallel(survey.options.jobs, which.size(), [&](unsigned worker, std::size_t i) {
     if (survey.stopped()) return;
     auto& checker = checkers[worker];
-    if (!checker) checker = std::make_unique<PackChecker>(vault);
+    if (!checker) checker = std::make_unique<PackChecker>(vault, bases.get());
     const PackId& id = which[i];
     PackVerdict verdict;
     const auto judge = [&](const std::function<void(std::uint64_t)>& done) {
       verdict = {};
       if (const auto pack = store.open({ObjectKind::pack, id.hex()})) verdict = checker->check(**pack, id, done);
-      else verdict.faults.push_back({0, 0, 0, true, "can't be opened: " + pack.error().message});
+      else verdict.faults.push_back({0, 0, 0, false, true, "can't be opened: " + pack.error().message});
     };
     judge([&](std::uint64_t bytes) { survey.progress.bytes_done.fetch_add(bytes, std::memory_order_relaxed); });
     if (!verdict.sound() && survey.options.heal && heal_damaged(store, id, survey)) judge([](std::uint64_t) {});

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/mutex.hpp"
+#include "vault/chunk_reader.hpp"
 #include "verify/pack_check.hpp"
 #include "verify/verify.hpp"
 
@@ -81,7 +82,7 @@ bool heal_damaged(ObjectStore& store, const PackId& id, Survey& survey);  ///< p
 /// Reads the parity of these packs; with healing, makes anew what is damaged or lacking.
 Status check_parity(ObjectStore& store, const std::vector<PackId>& which, Survey& survey);  ///< parity_check.cpp
 Status compare_with_index(const Vault& vault, Survey& survey);      ///< index_check.cpp: to_compare, entry by entry
-Status locate_bad_chunks(Survey& survey);                           ///< index_check.cpp
+Status locate_bad_chunks(const Vault& vault, Survey& survey);       ///< index_check.cpp
 Status check_trees(const Vault& vault, Survey& survey);             ///< trees.cpp, and what damage costs
 Status store_proof(const Vault& vault, Survey& survey);             ///< proofs.cpp
 /// The packs of a sample: those proven longest ago, until their bytes are `percent` of all.

@@ -5,6 +5,7 @@ $HOLDFAST, as CTest gives it, else build/release/holdfast. Run with /usr/bin/pyt
 As root everything is compared; another user can make neither devices nor owners.
 """
 
+import hashlib
 import json
 import os
 import pathlib
@@ -50,16 +51,21 @@ def comparable(facts, flags):
     return out
 
 
-class Golden(unittest.TestCase):
+class Opened(unittest.TestCase):
+    """A copy of a golden vault, and the two programs that read it."""
+
     maxDiff = 4000
+    name = "vault-v1"
 
     def setUp(self):
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-golden-"))
         self.addCleanup(shutil.rmtree, self.top, ignore_errors=True)
         self.vault = self.top / "vault"
-        shutil.copytree(HERE / "vault-v1", self.vault)
+        shutil.copytree(HERE / self.name, self.vault)
         for name in ("passphrase", "recovery-sheet"):
-            shutil.copy(HERE / f"vault-v1.{name}", self.top / name)
+            if not (HERE / f"{self.name}.{name}").exists():
+                continue
+            shutil.copy(HERE / f"{self.name}.{name}", self.top / name)
             (self.top / name).chmod(0o600)
         (self.top / "home").mkdir()
 
@@ -76,6 +82,8 @@ class Golden(unittest.TestCase):
         self.assertIn(done.returncode, (0,) if IS_ROOT else (0, 3), done.stderr.decode())
         return done.stdout.decode()
 
+
+class Golden(Opened):
     def same(self, directory, number, flags):
         wanted, found = comparable(expected(number), flags), comparable(make_tree.facts(directory), flags)
         self.assertEqual(sorted(wanted), sorted(found))
@@ -119,6 +127,29 @@ class Golden(unittest.TestCase):
         done = subprocess.run([sys.executable, str(READER), str(self.vault), "--recovery-key", str(self.top / "recovery-sheet"), "points"], capture_output=True)
         self.assertEqual(len(done.stdout.splitlines()), 2, done.stderr.decode())
         self.assertEqual(len(json.loads(self.holdfast("points", "--json", secret=("--key-file", "recovery-sheet")))), 2)
+
+
+class GoldenDelta(Opened):
+    """vault-delta: segments that are deltas on deltas, made once by make_delta.py."""
+
+    name = "vault-delta"
+    runs = [(c["point"], c["files"]) for c in json.loads((HERE / "vault-delta.expected.json").read_text())]
+
+    def hashes(self, directory):
+        return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(directory.iterdir())}
+
+    def test_every_point_comes_back_by_the_program_and_by_the_reader(self):
+        for number, (point, files) in enumerate(self.runs):
+            self.holdfast("restore", point, "--to", self.top / f"ours {number}")
+            self.assertEqual(self.hashes(self.top / f"ours {number}"), files)
+            self.read("restore", point, self.top / f"reader {number}")
+            self.assertEqual(self.hashes(self.top / f"reader {number}"), files)
+
+    def test_it_is_made_of_deltas_and_whole(self):
+        delta = json.loads(self.holdfast("stats", "--json"))["delta"]
+        self.assertGreater(delta["depth_max"], 2)
+        self.holdfast("verify", "--full")
+        self.read("check")
 
 
 if __name__ == "__main__":

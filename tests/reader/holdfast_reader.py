@@ -652,13 +652,23 @@ class Vault:
 
     def load(self):
         """Learns from every pack where its chunks lie."""
-        self.chunks = {}
+        self.chunks, torn = {}, []
         for name in self.packs():
             try:
                 self.load_directory(name)
             except Damaged as e:
                 self.problem(f"pack {name[:8]}: {e}; reading it segment by segment")
-                self.load_frames(name)
+                torn.append(name)
+        # A delta opens when its bases are known, which may lie in other torn packs.
+        while torn:
+            before = len(self.chunks)
+            failed = [(name, self.load_frames(name)) for name in torn]
+            torn = [name for name, what in failed if what]
+            if len(self.chunks) == before:
+                for name, what in failed:
+                    for problem in what:
+                        self.problem(problem)
+                break
 
     def load_directory(self, name):
         size = os.fstat(self.pack_file(name).fileno()).st_size
@@ -711,16 +721,19 @@ class Vault:
                 return
 
     def load_frames(self, name):
+        """What could not be read."""
+        failed = []
         for offset, frame in self.frames(name):
             if frame.kind == SEGMENT:
                 try:
                     for position, data in enumerate(self.segment(name, offset, FRAME + frame.stored)):
                         self.chunks.setdefault(self.keys.chunk_id(data), (name, offset, FRAME + frame.stored, position))
                 except Damaged as e:
-                    self.problem(f"pack {name[:8]}, segment at {offset}: {e}")
+                    failed.append(f"pack {name[:8]}, segment at {offset}: {e}")
+        return failed
 
-    def segment(self, pack, offset, stored):
-        """The chunks of a segment."""
+    def segment(self, pack, offset, stored, depth=0):
+        """The chunks of a segment; of a delta, with its bases as they are needed."""
         key = (pack, offset)
         if key not in self.segments:
             frame = Frame(self.pack_read(pack, offset, FRAME))
@@ -731,15 +744,16 @@ class Vault:
             if coding > 1:
                 raise Newer("a segment uses a compression that this reader does not know")
             plain, lengths = w.varint(CHUNK_MAX), [w.varint(CHUNK_MAX) for _ in range(min(65536, w.count(1)))]
-            bases = w.varint(1024)
-            if sum(lengths) != plain or 0 in lengths:
+            bases = [w.raw(32) for _ in range(w.varint(1024))]
+            if sum(lengths) != plain or 0 in lengths or (bases and coding != 1):
                 raise Damaged("a segment's list of chunks is damaged")
-            if bases:
-                raise Newer("a segment is a delta, which this reader does not know")
+            prefix = self.prefix(bases, depth)
             payload = w.raw(w.left())
             if coding == 1:
                 try:
-                    payload = zstandard.ZstdDecompressor().decompress(payload, max_output_size=plain)
+                    # Raw content as a dictionary is what ZSTD_CCtx_refPrefix gives, for one frame.
+                    base = zstandard.ZstdCompressionDict(prefix, dict_type=zstandard.DICT_TYPE_RAWCONTENT) if prefix else None
+                    payload = zstandard.ZstdDecompressor(dict_data=base).decompress(payload, max_output_size=plain)
                 except zstandard.ZstdError as e:
                     raise Damaged(f"compressed data is damaged: {e}") from None
             if len(payload) != plain:
@@ -753,7 +767,21 @@ class Vault:
             self.segments[key] = chunks
         return self.segments[key]
 
-    def chunk(self, ref):
+    def prefix(self, bases, depth):
+        """The plaintexts of bases, one after another."""
+        if bases and depth == 8:
+            raise Damaged("its bases need bases of their own more than 8 deep")
+        out = b""
+        for ident in bases:
+            try:
+                out += self.chunk((ident, None), depth + 1)
+            except Damaged as e:
+                raise Damaged(f"base chunk {ident.hex()[:8]} of a delta: {e}") from None
+            if len(out) > CHUNK_MAX:
+                raise Damaged("its bases are larger than a segment may ask for")
+        return out
+
+    def chunk(self, ref, depth=0):
         ident, length = ref
         if self.chunks is None:
             self.load()
@@ -761,10 +789,10 @@ class Vault:
             raise Damaged(f"chunk {ident.hex()[:8]} is in no readable pack")
         pack, offset, stored, position = self.chunks[ident]
         try:
-            data = self.segment(pack, offset, stored)[position]
+            data = self.segment(pack, offset, stored, depth)[position]
         except (Damaged, IndexError) as e:
             raise Damaged(f"pack {pack[:8]}, segment at {offset}: {e}") from None
-        if len(data) != length or self.keys.chunk_id(data) != ident:
+        if (length is not None and len(data) != length) or self.keys.chunk_id(data) != ident:
             raise Damaged(f"pack {pack[:8]}, segment at {offset}: it holds other data than its directory says")
         return data
 

@@ -4,6 +4,7 @@ The program is $HOLDFAST, as CTest gives it, else build/release/holdfast. Run wi
 reader's three libraries.
 """
 
+import json
 import os
 import pathlib
 import random
@@ -216,10 +217,10 @@ class World(unittest.TestCase):
         self.secret.write_text(SECRET + "\nsecond line\n")
         self.secret.chmod(0o600)
 
-    def holdfast(self, *arguments):
+    def holdfast(self, *arguments, status=0):
         env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.top / "home"), "HOLDFAST_VAULT": str(self.vault), "HOLDFAST_PASSPHRASE_FILE": str(self.secret)}
         done = subprocess.run([PROGRAM, *map(str, arguments)], env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=300)
-        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        self.assertEqual(done.returncode, status, done.stderr.decode())
         return done
 
     def read(self, *arguments, status=0, secret=None):
@@ -275,6 +276,101 @@ class Reader(World):
         self.made()
         self.read("restore", "latest", self.top / "out")
         self.assertEqual(facts(self.top / "out"), facts(self.source))
+
+    def edit(self, dice, folder):
+        """One of the things that happen to files."""
+        files = sorted(p for p in folder.rglob("*") if p.is_file())
+        path = dice.choice(files)
+        data = bytearray(path.read_bytes())
+        at = dice.randrange(len(data) + 1)
+        some = dice.randbytes(dice.choice((1, 10, 300, 5000)))
+        what = dice.randrange(8)
+        if what == 0:
+            data[at:at] = some
+        elif what == 1:
+            del data[at : at + len(some)]
+        elif what == 2:
+            data[at : at + len(some)] = some
+        elif what == 3:
+            data += some
+        elif what == 4:
+            del data[at:]
+        elif what == 5:
+            path = path.rename(path.with_name(f"file-{dice.randrange(1000)}.dat"))
+        elif what == 6:  # a new version under a new number, the old one stays
+            path = path.with_name(f"file-{dice.randrange(1000)}.dat")
+        else:
+            half = len(data) // 2
+            data[:] = data[half:] + data[:half]
+        path.write_bytes(data)
+
+    def test_many_generations_of_edits_come_back_each_as_it_was(self):
+        dice = random.Random(5)
+        self.source.mkdir()
+        for i in range(12):
+            (self.source / f"file-{i}.dat").write_bytes(dice.randbytes(dice.choice((3, 3000, 40_000, 300_000))))
+        (self.source / "large").write_bytes(dice.randbytes(6_000_000))
+        self.holdfast("init", "--no-recovery-key")
+        seen, delta, depth = [], 0, 0
+        for _ in range(9):
+            answer = json.loads(self.holdfast("backup", self.source, "--kind", "full", "--json").stdout)
+            delta += answer["bytes_delta"]
+            depth = max(depth, answer["delta_depth"])
+            seen.append((answer["point"], facts(self.source)))
+            for _ in range(4):
+                self.edit(dice, self.source)
+        self.assertGreater(delta, 100_000)
+        self.assertGreater(depth, 1)
+        self.assertEqual(json.loads(self.holdfast("stats", "--json").stdout)["delta"]["depth_max"], depth)
+        for number, (point, before) in enumerate(seen):
+            if number % 4 == 1 or number == len(seen) - 1:
+                self.read("restore", point, self.top / f"reader {number}")
+                self.assertEqual(facts(self.top / f"reader {number}"), before)
+            self.holdfast("restore", point, "--to", self.top / f"ours {number}")
+            self.assertEqual(facts(self.top / f"ours {number}"), before)
+        self.assertEqual(self.read("check"), "")
+        self.holdfast("verify", "--full")
+
+    def test_deltas_need_neither_index_nor_the_ends_of_packs(self):
+        dice = random.Random(6)
+        self.source.mkdir()
+        (self.source / "file").write_bytes(dice.randbytes(500_000))
+        self.holdfast("init", "--no-recovery-key")
+        for _ in range(4):
+            self.holdfast("backup", self.source, "--kind", "full")
+            with open(self.source / "file", "r+b") as f:
+                f.seek(dice.randrange(500_000))
+                f.write(dice.randbytes(10))
+        self.holdfast("backup", self.source, "--kind", "full")
+        shutil.rmtree(self.vault / "index")
+        for pack in self.packs():
+            pack.chmod(0o600)
+            with open(pack, "r+b") as f:
+                f.truncate(pack.stat().st_size - 40)
+        self.read("restore", "latest", self.top / "out", status=5)
+        self.assertEqual(facts(self.top / "out"), facts(self.source))
+        self.holdfast("rebuild", status=5)
+        self.holdfast("restore", "latest", "--to", self.top / "ours")
+        self.assertEqual(facts(self.top / "ours"), facts(self.source))
+
+    def test_a_base_that_is_lost_is_named_with_what_hangs_on_it(self):
+        self.source.mkdir()
+        data = bytearray(random.Random(7).randbytes(900_000))
+        (self.source / "file").write_bytes(data)
+        self.made()
+        base = self.packs()[0]
+        data[450_000] ^= 1
+        (self.source / "file").write_bytes(data)
+        self.holdfast("backup", self.source, "--kind", "full")
+        base.unlink()
+        self.assertIn("base chunk", self.read("check", status=5))
+        for depth in ([], ["--full"]):
+            done = subprocess.run([PROGRAM, "verify", "--json", *depth], capture_output=True, timeout=300, stdin=subprocess.DEVNULL,
+                                  env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.top / "home"), "HOLDFAST_VAULT": str(self.vault),
+                                       "HOLDFAST_PASSPHRASE_FILE": str(self.secret)})
+            self.assertEqual(done.returncode, 5, done.stderr.decode())
+            points = json.loads(done.stdout)["affected_points"]
+            self.assertEqual(len(points), 2, points)
 
     def test_needs_neither_index_nor_the_ends_of_packs(self):
         make_tree(self.source)

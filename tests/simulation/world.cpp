@@ -35,6 +35,7 @@ Result<CaptureResult> World::backup() {
   const auto vault = HF_TRY(open());
   CaptureResult result = HF_TRY(capture(*vault, options, progress, problems));
   acknowledged.insert(result.point.id.hex());
+  bytes_delta += result.bytes_delta;
   return result;
 }
 

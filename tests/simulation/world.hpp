@@ -34,6 +34,7 @@ class World {
   Random random;
   WriteOptions write{.compression_level = 1, .pack_bytes = 64 * 1024};
   Problems problems;  ///< of the last backup
+  std::uint64_t bytes_delta = 0;  ///< stored as what differs from older content, by all backups that reported success
   std::set<std::string> acknowledged;  ///< points of backups that reported success
 
   // Each of these is a program of its own: it opens the vault, works and ends.

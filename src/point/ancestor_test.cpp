@@ -1,0 +1,98 @@
+#include "point/ancestor.hpp"
+
+#include <gtest/gtest.h>
+
+#include "point/kin.hpp"
+#include "store/memory/memory_store.hpp"
+
+namespace hf {
+namespace {
+
+struct AncestorTest : testing::Test {
+  std::unique_ptr<Env> env = make_real_env();
+  const Buffer key = Buffer(64, 7);
+  std::unique_ptr<Vault> vault = *Vault::create(*env, make_memory_store(), {.params = {}, .argon2 = {}, .label = "key"}, {SlotKind::key_file, key});
+  std::unique_ptr<Index> index = *Index::load(*vault);
+  ChunkReader chunks{*vault, *index};
+
+  static ChunkRef chunk(std::uint8_t name, std::uint32_t bytes = 100'000) {
+    ChunkRef r;
+    r.id.bytes.fill(name);
+    r.bytes = bytes;
+    return r;
+  }
+  static std::vector<ChunkRef> near(Ancestor& a, std::uint64_t offset, const ChunkRef& c) {
+    std::vector<ChunkRef> out;
+    a.find_near(offset, c, out);
+    return out;
+  }
+  using Refs = std::vector<ChunkRef>;
+};
+
+TEST_F(AncestorTest, a_chunk_is_near_what_lay_in_its_place) {
+  Ancestor a(chunks, {0, {chunk(1), chunk(2), chunk(3)}, {}});
+  EXPECT_EQ(near(a, 0, chunk(1)), Refs());  // the same
+  EXPECT_EQ(near(a, 100'000, chunk(9)), Refs{chunk(2)});
+  EXPECT_EQ(near(a, 200'000, chunk(8, 150'000)), Refs{chunk(3)});
+  EXPECT_EQ(near(a, 350'000, chunk(7)), Refs());  // nothing was there
+}
+
+TEST_F(AncestorTest, a_chunk_over_a_cut_is_near_both) {
+  Ancestor a(chunks, {0, {chunk(1), chunk(2), chunk(3)}, {}});
+  EXPECT_EQ(near(a, 0, chunk(9, 180'000)), (Refs{chunk(1), chunk(2)}));
+}
+
+TEST_F(AncestorTest, an_insertion_that_moves_everything_is_followed) {
+  Ancestor a(chunks, {0, {chunk(1), chunk(2), chunk(3), chunk(4)}, {}});
+  EXPECT_EQ(near(a, 5'000'000, chunk(2)), Refs());  // 4.9 MB came before it
+  EXPECT_EQ(near(a, 5'100'000, chunk(9)), Refs{chunk(3)});
+}
+
+TEST_F(AncestorTest, a_drift_of_a_few_bytes_a_chunk_is_followed) {
+  Refs old;
+  for (std::uint8_t i = 1; i <= 200; ++i) old.push_back(chunk(i, 50'000));
+  Ancestor a(chunks, {0, old, {}});
+  std::uint64_t at = 0;
+  for (std::uint8_t i = 0; i < 200; ++i) {  // each became 700 bytes longer: in the end more than two chunks
+    ChunkRef now = chunk(0, 50'700);
+    now.id.bytes[0] = i;
+    now.id.bytes[5] = 1;
+    EXPECT_EQ(near(a, at, now), Refs{old[i]}) << int(i);
+    at += now.bytes;
+  }
+}
+
+TEST_F(AncestorTest, holes_are_counted_in_and_repeated_chunks_say_nothing_of_the_place) {
+  Ancestor a(chunks, {0, {chunk(1), chunk(5), chunk(5), chunk(2)}, {{100'000, 1'000'000}}});
+  EXPECT_EQ(near(a, 1'300'000, chunk(9)), Refs{chunk(2)});
+  EXPECT_EQ(near(a, 7'000'000, chunk(5)), Refs());
+  EXPECT_EQ(near(a, 1'300'000, chunk(9)), Refs{chunk(2)});
+}
+
+TEST_F(AncestorTest, a_list_that_cannot_be_read_is_passed_over) {
+  Ancestor a(chunks, {1, {chunk(1)}, {}});
+  EXPECT_EQ(near(a, 0, chunk(9)), Refs());
+}
+
+Entry named(const std::string& name, FileType type = FileType::regular) {
+  Entry e;
+  e.name = name;
+  e.stat.type = type;
+  return e;
+}
+
+TEST(Kin, names_that_differ_in_a_number_are_kin) {
+  EXPECT_EQ(kind_of_name("dump-2026-01-31.sql"), kind_of_name("dump-2026-02-1.sql"));
+  EXPECT_NE(kind_of_name("a1"), kind_of_name("b1"));
+  const std::vector<Entry> before{named("app-1.2", FileType::directory), named("app-1.3", FileType::directory), named("app-x"), named("link-1", FileType::symlink)};
+  Kin kin;
+  for (const char* name : {"app-1.4", "app", "link-2"}) kin.expect(name);
+  kin.learn(before);
+  ASSERT_NE(kin.of("app-1.4"), nullptr);
+  EXPECT_EQ(kin.of("app-1.4")->name, "app-1.3");
+  EXPECT_EQ(kin.of("app"), nullptr);
+  EXPECT_EQ(kin.of("link-2"), nullptr);
+}
+
+}  // namespace
+}  // namespace hf

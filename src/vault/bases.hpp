@@ -1,0 +1,44 @@
+#pragma once
+// Which segments stand on which chunks: a delta segment opens only as long as its bases do (docs/format/pack.md).
+//
+// For who deletes: a chunk is needed if a point needs it, or if a segment with a needed chunk has it as a base
+// (close_over_bases()). At most kBaseDepthMax rounds.
+
+#include <functional>
+#include <span>
+#include <unordered_set>
+
+#include "vault/claim_set.hpp"
+#include "vault/index.hpp"
+#include "vault/pack_reader.hpp"
+
+namespace hf {
+
+/// Visits the delta segments of a pack, in order, as its directory tells of them. Corrupt where it has no directory that
+/// opens; NotFound where the pack is gone.
+Status for_each_delta(const Vault& vault, SegmentOpener& opener, const PackId& pack, const std::function<Status(const SegmentInfo&)>& visit);
+
+/// Visits the chunks that segments of these packs need as bases: directly, and each as often as it is named.
+Status for_each_base(const Vault& vault, std::span<const PackId> packs, const std::function<Status(const ChunkId& base)>& visit);
+
+/// Adds to `live` the chunks that segments with a live chunk have as bases, and theirs. Reads the directories of all packs;
+/// where one does not open, every base that the pack's segments name counts. Memory: about 50 bytes for each chunk that
+/// is stored as a delta.
+Status close_over_bases(const Vault& vault, const Index& index, ClaimSet& live);
+
+/// Packs of the index that are not distrusted themselves, and yet hold a segment that stands, at whatever depth, on a
+/// chunk that lies in distrusted packs alone. Reads the directories of all packs, so ask only where some are distrusted.
+/// Distrusts them, so that index.find() passes over what hangs in the air.
+Status distrust_what_stands_on_distrusted(const Vault& vault, Index& index, std::unordered_set<PackId> distrusted);
+
+/// What the deltas of a vault take and save.
+struct DeltaFigures {
+  std::uint64_t segments = 0, bytes_plain = 0, bytes_stored = 0;
+  std::uint64_t bytes_saved = 0;   ///< estimated: from how well segments of the same class that are no deltas compress
+  unsigned depth_max = 0;          ///< how many segments must be opened one for the other, beyond the one that is wanted
+  std::uint64_t packs_unread = 0;  ///< their directories do not open
+};
+/// Reads the directory of every pack. Memory: about 100 bytes for each chunk that is stored as a delta.
+Result<DeltaFigures> delta_figures(const Vault& vault, const Index& index);
+
+}  // namespace hf

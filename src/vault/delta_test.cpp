@@ -1,0 +1,283 @@
+#include "vault/delta.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "store/memory/memory_store.hpp"
+#include "vault/bases.hpp"
+#include "vault/rebuild.hpp"
+#include "vault/write_session.hpp"
+
+namespace hf {
+namespace {
+
+struct DeltaTest : testing::Test {
+  std::unique_ptr<Env> env = make_real_env();
+  const Buffer key = Buffer(64, 7);
+  std::unique_ptr<Vault> vault = *Vault::create(*env, make_memory_store(), {.params = {}, .argon2 = {}, .label = "key"}, {SlotKind::key_file, key});
+  std::mt19937_64 random{1};
+
+  Buffer noise(std::size_t n) {
+    Buffer out(n);
+    for (auto& b : out) b = static_cast<std::uint8_t>(random());
+    return out;
+  }
+  /// With a few bytes here and there replaced, inserted or taken away.
+  Buffer edited(Buffer b, unsigned edits = 3) {
+    for (unsigned i = 0; i < edits && !b.empty(); ++i) {
+      const auto at = b.begin() + static_cast<std::ptrdiff_t>(random() % b.size());
+      switch (random() % 3) {
+        case 0: *at = static_cast<std::uint8_t>(random()); break;
+        case 1: b.insert(at, 1 + random() % 20, static_cast<std::uint8_t>(random())); break;
+        default: b.erase(at, at + std::min<std::ptrdiff_t>(b.end() - at, static_cast<std::ptrdiff_t>(1 + random() % 20)));
+      }
+    }
+    return b;
+  }
+  ChunkRef ref(const Buffer& chunk) const { return {vault->keys().chunk_hash().id(chunk), static_cast<std::uint32_t>(chunk.size())}; }
+
+  struct Change {
+    Buffer chunk;
+    std::vector<ChunkRef> near;
+  };
+  struct Outcome {
+    std::uint64_t stored = 0, delta = 0;
+    unsigned depth = 0;
+  };
+  /// A session that stores these and ends without a point.
+  Outcome store(const std::vector<Change>& changes, WriteOptions options = {}) {
+    const auto session = *WriteSession::begin(*vault, options);
+    const auto writer = session->data_writer();
+    for (const Change& c : changes) EXPECT_TRUE(*writer->add(ref(c.chunk).id, c.chunk, c.near));
+    EXPECT_TRUE(writer->finish());
+    EXPECT_TRUE(session->suspend());
+    const DeltaTally* t = session->delta_tally();
+    return {session->bytes_stored, t == nullptr ? 0 : t->bytes_plain.load(), t == nullptr ? 0 : t->depth_max.load()};
+  }
+  Outcome store(const Buffer& chunk, const std::vector<Buffer>& near = {}) {
+    Change c{chunk, {}};
+    for (const Buffer& n : near) c.near.push_back(ref(n));
+    return store({c});
+  }
+  /// What reading the chunk gives.
+  Result<Buffer> read(const Buffer& chunk) {
+    const auto index = HF_TRY(Index::load(*vault));
+    ChunkReader reader(*vault, *index);
+    const auto loaded = HF_TRY(reader.read(ref(chunk).id));
+    return Buffer(loaded.bytes.begin(), loaded.bytes.end());
+  }
+  bool comes_back(const Buffer& chunk) {
+    const auto back = read(chunk);
+    return back && *back == chunk;
+  }
+  ObjectName pack_of(const Buffer& chunk) {
+    const auto index = *Index::load(*vault);
+    return {ObjectKind::pack, (*index->find(ref(chunk).id))->pack.hex()};
+  }
+};
+
+TEST_F(DeltaTest, what_changed_a_little_is_stored_as_what_changed) {
+  const Buffer old = noise(200'000), now = edited(old);
+  store(old);
+  const Outcome o = store(now, {old});
+  EXPECT_EQ(o.delta, now.size());
+  EXPECT_EQ(o.depth, 1u);
+  EXPECT_LT(o.stored, 4'000u);
+  EXPECT_TRUE(comes_back(old));
+  EXPECT_TRUE(comes_back(now));
+}
+
+TEST_F(DeltaTest, what_does_not_pay_is_stored_alone) {
+  const Buffer other = noise(100'000), chunk = noise(100'000);
+  store(other);
+  EXPECT_EQ(store(chunk, {other}).delta, 0u);
+  EXPECT_TRUE(comes_back(chunk));
+  ASSERT_TRUE(vault->store().remove(pack_of(other)));
+  EXPECT_TRUE(comes_back(chunk));
+}
+
+TEST_F(DeltaTest, off_means_off) {
+  const Buffer old = noise(100'000), now = edited(old);
+  store(old);
+  WriteOptions off;
+  off.delta = DeltaPolicy::off;
+  EXPECT_EQ(store({{now, {ref(old)}}}, off).delta, 0u);
+}
+
+TEST_F(DeltaTest, a_base_that_is_absent_damaged_or_unknown_is_passed_over) {
+  const Buffer gone = noise(100'000), torn = noise(100'000), unknown = noise(100'000);
+  store(gone);
+  store(torn);
+  Buffer bytes = *vault->store().get(pack_of(torn), 1u << 30);
+  bytes[bytes.size() / 2] ^= 1;
+  const ObjectName torn_name = pack_of(torn), gone_name = pack_of(gone);
+  ASSERT_TRUE(vault->store().remove(torn_name));
+  ASSERT_TRUE(vault->store().put(torn_name, bytes));
+  ASSERT_TRUE(vault->store().remove(gone_name));
+  for (const Buffer* old : {&gone, &torn, &unknown}) {
+    const Buffer now = edited(*old);
+    EXPECT_EQ(store(now, {*old}).delta, 0u);
+    EXPECT_TRUE(comes_back(now));
+  }
+}
+
+TEST_F(DeltaTest, generations_stay_within_the_depth_and_all_come_back) {
+  std::vector<Buffer> versions{noise(60'000)};
+  store(versions[0]);
+  unsigned deepest = 0, alone = 0;
+  for (int i = 0; i < 25; ++i) {
+    versions.push_back(edited(versions.back()));
+    const Outcome o = store(versions.back(), {versions[versions.size() - 2]});
+    deepest = std::max(deepest, o.depth);
+    alone += o.delta == 0;
+  }
+  EXPECT_EQ(deepest, delta_limits(PackClass::data).depth_max);
+  EXPECT_EQ(alone, 25u / (deepest + 1));  // each is the base of as many as may stand on one another
+  for (const Buffer& v : versions) EXPECT_TRUE(comes_back(v));
+  const auto index = *Index::load(*vault);
+  const DeltaFigures f = *delta_figures(*vault, *index);
+  EXPECT_EQ(f.depth_max, deepest);
+  EXPECT_EQ(f.segments, 25u - alone);
+  EXPECT_GT(f.bytes_saved, f.bytes_stored);
+}
+
+TEST_F(DeltaTest, chains_that_split_and_join_come_back_in_any_order_of_reading) {
+  std::vector<Buffer> all;
+  for (int i = 0; i < 8; ++i) store(all.emplace_back(noise(1 + random() % 50'000)));
+  for (int round = 0; round < 12; ++round) {
+    std::vector<Change> changes;
+    for (int i = 0; i < 8; ++i) {
+      const Buffer &a = all[random() % all.size()], &b = all[random() % all.size()];
+      Buffer mixed = edited(a);
+      append(mixed, ByteView(b).first(random() % b.size()));
+      append(mixed, noise(8));  // so that no two are the same
+      changes.push_back({mixed, {ref(a), ref(b)}});
+    }
+    store(changes);
+    for (Change& c : changes) all.push_back(std::move(c.chunk));
+  }
+  const auto index = *Index::load(*vault);
+  for (std::size_t cache : {std::size_t{1}, std::size_t{16} << 20}) {
+    ChunkReader reader(*vault, *index, cache);
+    std::shuffle(all.begin(), all.end(), random);
+    for (const Buffer& c : all) {
+      const auto back = reader.read(ref(c).id);
+      ASSERT_TRUE(back) << back.error().message;
+      ASSERT_TRUE(std::equal(back->bytes.begin(), back->bytes.end(), c.begin(), c.end()));
+    }
+  }
+}
+
+TEST_F(DeltaTest, a_damaged_base_is_named_and_never_gives_wrong_bytes) {
+  const Buffer old = noise(100'000), now = edited(old);
+  store(old);
+  store(now, {old});
+  ASSERT_TRUE(vault->store().remove(pack_of(old)));
+  const auto back = read(now);
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().code, Code::corrupt);
+  EXPECT_NE(back.error().message.find("base chunk " + ref(old).id.brief()), std::string::npos) << back.error().message;
+}
+
+TEST_F(DeltaTest, bases_are_told_for_who_deletes) {
+  const Buffer old = noise(100'000), now = edited(old), newest = edited(now);
+  store(old);
+  store(now, {old});
+  store(newest, {now});
+  const std::vector<PackId> packs{*PackId::parse(pack_of(now).name), *PackId::parse(pack_of(newest).name)};
+  std::vector<ChunkId> bases;
+  ASSERT_TRUE(for_each_base(*vault, packs, [&](const ChunkId& id) -> Status {
+    bases.push_back(id);
+    return {};
+  }));
+  EXPECT_EQ(bases, (std::vector<ChunkId>{ref(old).id, ref(now).id}));
+}
+
+TEST_F(DeltaTest, what_stands_on_a_missing_pack_is_stored_again) {
+  const Buffer old = noise(100'000), now = edited(old), newest = edited(now);
+  store(old);
+  store(now, {old});
+  store(newest, {now});
+  ASSERT_TRUE(vault->store().remove(pack_of(old)));
+  const Outcome o = store({{newest, {}}, {now, {}}, {old, {}}});  // add() is new for each of them
+  EXPECT_GT(o.stored, 300'000u);
+  for (const Buffer* c : {&old, &now, &newest}) EXPECT_TRUE(comes_back(*c));
+}
+
+/// Writes a segment that says what no honest writer says.
+void write_hostile(Vault& vault, const Buffer& chunk, const std::vector<ChunkId>& bases, ByteView prefix) {
+  auto pack = *PackWriter::begin(vault, PackClass::data);
+  Compressor compressor(3);
+  const Buffer apart(prefix.begin(), prefix.end());  // zstd takes no prefix that lies where the plaintext does
+  const NewChunk c{vault.keys().chunk_hash().id(chunk), static_cast<std::uint32_t>(chunk.size())};
+  const DeltaPrefix against{bases, apart};
+  ASSERT_TRUE(pack->add_segment({&c, 1}, chunk, compressor, &against));
+  ASSERT_FALSE(pack->last_segment().bases.empty());
+  ASSERT_TRUE(pack->finish());
+}
+
+TEST_F(DeltaTest, bases_that_go_round_in_a_circle_are_refused) {
+  const Buffer a = noise(50'000), b = edited(a);
+  write_hostile(*vault, a, {ref(b).id}, b);
+  write_hostile(*vault, b, {ref(a).id, ref(a).id}, a);
+  const Buffer self = noise(50'000);
+  write_hostile(*vault, self, {ref(self).id}, self);
+  ASSERT_TRUE((*WriteSession::begin(*vault))->suspend());  // takes the packs over
+  for (const Buffer* c : {&a, &b, &self}) {
+    const auto back = read(*c);
+    ASSERT_FALSE(back);
+    EXPECT_EQ(back.error().code, Code::corrupt);
+    EXPECT_NE(back.error().message.find("deep"), std::string::npos) << back.error().message;
+  }
+}
+
+TEST_F(DeltaTest, other_bases_than_those_it_was_made_against_never_give_wrong_bytes) {
+  const Buffer old = noise(50'000), now = edited(old), other = noise(50'000);
+  store(old);
+  store(other);
+  write_hostile(*vault, now, {ref(other).id}, old);
+  ASSERT_TRUE((*WriteSession::begin(*vault))->suspend());
+  const auto back = read(now);
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().code, Code::corrupt);
+}
+
+TEST_F(DeltaTest, more_bases_than_a_segment_may_ask_for_are_refused) {
+  const Buffer big = noise(1 << 20), now = edited(big);
+  store(big);
+  write_hostile(*vault, now, std::vector<ChunkId>(33, ref(big).id), big);  // 33 MiB of prefix
+  ASSERT_TRUE((*WriteSession::begin(*vault))->suspend());
+  const auto back = read(now);
+  ASSERT_FALSE(back);
+  EXPECT_NE(back.error().message.find("larger than a segment may ask for"), std::string::npos) << back.error().message;
+}
+
+TEST_F(DeltaTest, torn_packs_of_deltas_are_rebuilt_from_one_another) {
+  std::vector<Buffer> versions{noise(60'000)};
+  store(versions[0]);
+  for (int i = 0; i < 4; ++i) {
+    versions.push_back(edited(versions.back()));
+    store(versions.back(), {versions[versions.size() - 2]});
+  }
+  std::vector<std::string> packs, runs;
+  ASSERT_TRUE(vault->store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t) { packs.emplace_back(name); }));
+  ASSERT_TRUE(vault->store().list(ObjectKind::index, [&](std::string_view name, std::uint64_t) { runs.emplace_back(name); }));
+  for (const std::string& name : runs) ASSERT_TRUE(vault->store().remove({ObjectKind::index, name}));
+  for (const std::string& name : packs) {  // without their ends
+    Buffer bytes = *vault->store().get({ObjectKind::pack, name}, 1u << 30);
+    bytes.resize(bytes.size() - 40);
+    ASSERT_TRUE(vault->store().remove({ObjectKind::pack, name}));
+    ASSERT_TRUE(vault->store().put({ObjectKind::pack, name}, bytes));
+  }
+  RebuildReport report;
+  Progress progress;
+  const Status done = rebuild(*vault, report, progress);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(report.packs_torn, packs.size());
+  EXPECT_EQ(report.chunks, versions.size());
+  for (const Buffer& v : versions) EXPECT_TRUE(comes_back(v));
+}
+
+}  // namespace
+}  // namespace hf
