@@ -24,6 +24,9 @@ Result<RotateReport> rotate_keys(const Vault& vault, const RotateOptions& option
 
   const std::vector<SlotInfo> infos = HF_TRY(vault.key_slots());  // checks each label, and with it each public key
   const KeyObjects objects = HF_TRY(KeyObjects::read(store, vault.id()));
+  // A slot that can't be read now would be left out for good.
+  if (objects.unread) return Error(*objects.unread).in_context("reading the vault's key slots");
+  if (!objects.damaged.empty()) return Error(Code::corrupt, objects.damaged);
   if (objects.newest_epoch() >= report.epoch) return Error(Code::refused, "another rotation of the keys came first", "look: holdfast key list");
   for (const SlotId& id : options.drop) {
     const SlotInfo* info = info_of(infos, id);

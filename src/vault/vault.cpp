@@ -67,6 +67,11 @@ Result<std::unique_ptr<Vault>> Vault::open(Env& env, std::unique_ptr<ObjectStore
   vault->created_ns_ = config.created_ns;
   const KeyObjects objects = HF_TRY(KeyObjects::read(*vault->store_, config.id));
   OpenedSlot opened = HF_TRY(open_slots(objects, secret));
+  if (objects.unread) {
+    // What could not be read may be the next rotation: without it everything newer would look damaged.
+    const auto next = vault->store_->open({ObjectKind::key, rotation_name(config.id, opened.roots.back().epoch + 1)});
+    if (next || next.error().code != Code::not_found) return Error(*objects.unread).in_context("reading the vault's keys");
+  }
   vault->opened_by_ = opened.slot;
   vault->newest_epoch_ = std::max(objects.newest_epoch(), opened.roots.back().epoch);
   vault->keys_problem_ = std::move(opened.problem);
