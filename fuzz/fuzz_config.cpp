@@ -14,7 +14,7 @@ void must_be_usable(const hf::SourcePolicy& source) {
   HF_MUST(source.line > 0);
   for (Period period : kPeriods) HF_MUST(source.retention.count(period) <= Retention::kCountMax || source.retention.count(period) == Retention::kAll);
   for (const auto& span : {source.rpo, source.rto, source.retention.within}) HF_MUST(!span || span->ns > 0);
-  for (const Finding& finding : check_source(source, ScheduleSpacing{kDayNs, 3 * kDayNs, 200})) HF_MUST(!finding.message.empty() && !finding.meaning.empty() && !finding.hint.empty());
+  for (const Finding& finding : check_source(source, ScheduleSpacing{kDayNs, 3 * kDayNs, 200, kDayNs})) HF_MUST(!finding.message.empty() && !finding.meaning.empty() && !finding.hint.empty());
   PointFacts points[3];
   for (int i = 0; i < 3; ++i) {
     points[i].id.bytes[0] = static_cast<std::uint8_t>(i);

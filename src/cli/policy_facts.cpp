@@ -74,7 +74,7 @@ Result<std::vector<JudgedSource>> judged_sources(Env& env, const Policy& policy,
     add(source, HF_TRY(zone_of(env, *source)));
     JudgedSource& judged = out.back();
     if (judged.facts.size() >= 3) continue;
-    if (const auto spacing = spacing_of(*source, judged.zone, env.wall_ns()); spacing && *spacing) judged.pace_ns = (*spacing)->least_ns;
+    if (const auto spacing = spacing_of(*source, judged.zone, env.wall_ns()); spacing && *spacing) judged.pace_ns = (*spacing)->usual_ns;
   }
   if (!claimed[nullptr].empty()) add(nullptr, local_time_zone(env));
   return out;

@@ -91,7 +91,7 @@ Result<int> check(Invocation& in) {
     for (const Finding& f : side_by_side)
       if (f.source == source->name) findings.push_back(f);
 
-    const Reach reach = reach_of(source->retention, *spacing ? (*spacing)->least_ns : kDayNs);
+    const Reach reach = reach_of(source->retention, *spacing ? (*spacing)->usual_ns : kDayNs);
     Json item = {{"name", source->name}, {"line", source->line}, {"host", printable(source->host)}, {"paths", Json::array()}, {"time_zone", zone.name()}, {"schedule", source->schedule}};
     for (const std::string& path : source->paths) item["paths"].push_back(printable(path));
     item["next"] = next ? Json(utc_time(*next)) : Json(nullptr);

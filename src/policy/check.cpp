@@ -46,7 +46,7 @@ struct Checker {
     found.push_back({level, s.name, std::move(key), std::move(message), std::move(meaning), std::move(hint)});
   }
 
-  std::int64_t pace() const { return spacing ? std::max(spacing->least_ns, kSecondNs) : kDayNs; }
+  std::int64_t pace() const { return spacing ? std::max(spacing->usual_ns, kSecondNs) : kDayNs; }
 
   void schedule() {
     if (s.schedule.empty()) {
@@ -94,8 +94,8 @@ struct Checker {
       if (count == 0) continue;
       const std::string key = fmt::format("keep-{}", tier_of(period)), setting = key + " = " + text_of_count(count);
       const std::int64_t length = std::max(length_of(period), pace()), reach = reach_of_tier(count, length);
-      if (spacing && length_of(period) * 2 <= spacing->least_ns)
-        add(Level::warning, key, fmt::format("{} can't be filled: points come {} apart", setting, about(spacing->least_ns)),
+      if (spacing && length_of(period) * 2 <= spacing->usual_ns)
+        add(Level::warning, key, fmt::format("{} can't be filled: points come {} apart", setting, about(spacing->usual_ns)),
             count == Retention::kAll ? fmt::format("no two points share {}: it keeps every point", one(period))
                                      : fmt::format("no two points share {}: it keeps the newest {}, which go back {}, not {}", one(period), counted(count, "point"), about(reach),
                                                    about(reach_of_tier(count, length_of(period)))),
@@ -159,6 +159,7 @@ Result<std::optional<ScheduleSpacing>> spacing_of(const SourcePolicy& source, co
   std::vector<CalendarExpression> expressions;
   for (const std::string& text : source.schedule) expressions.push_back(HF_TRY(CalendarExpression::parse(text).context([&] { return "schedule of source '" + source.name + "'"; })));
   ScheduleSpacing spacing;
+  std::vector<std::int64_t> gaps;
   std::optional<std::int64_t> previous;
   std::int64_t at = now_ns;
   while (spacing.starts < kStartsMax) {
@@ -168,6 +169,7 @@ Result<std::optional<ScheduleSpacing>> spacing_of(const SourcePolicy& source, co
     if (!next) break;
     if (previous) {
       const std::int64_t gap = *next - *previous;
+      gaps.push_back(gap);
       spacing.least_ns = spacing.least_ns == 0 ? gap : std::min(spacing.least_ns, gap);
       spacing.most_ns = std::max(spacing.most_ns, gap);
     }
@@ -175,7 +177,9 @@ Result<std::optional<ScheduleSpacing>> spacing_of(const SourcePolicy& source, co
     previous = at = *next;
     if (at > end && spacing.most_ns > 0) break;
   }
-  if (spacing.most_ns == 0) return std::optional<ScheduleSpacing>();
+  if (gaps.empty()) return std::optional<ScheduleSpacing>();
+  std::nth_element(gaps.begin(), gaps.begin() + static_cast<std::ptrdiff_t>(gaps.size() / 2), gaps.end());
+  spacing.usual_ns = gaps[gaps.size() / 2];
   return std::optional<ScheduleSpacing>(spacing);
 }
 

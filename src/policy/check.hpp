@@ -28,6 +28,7 @@ std::string_view name_of(Finding::Level level);
 struct ScheduleSpacing {
   std::int64_t least_ns = 0, most_ns = 0;  ///< between two starts
   std::size_t starts = 0;                  ///< in these days
+  std::int64_t usual_ns = 0;               ///< the median: a day, though two days of the year have 23 and 25 hours
   bool operator==(const ScheduleSpacing&) const = default;
 };
 /// Usage where an expression is none; nothing where it never comes, or only once.
