@@ -152,12 +152,13 @@ Result<int> run_status(Invocation& in) {
   Table table({{"Source"}, {"Timer"}, {"Next due"}, {"Last run"}, {"Outcome"}});
   for (const SourcePolicy& source : in.settings.policy.sources) {
     const Schedule schedule = HF_TRY(Schedule::load(in.env, source));
-    // The worse of service and timer counts.
+    // The worse of service and timer counts: somebody else's before absent, absent before outdated.
+    const auto badness = [](UnitFile f) { return f == UnitFile::foreign ? 3 : f == UnitFile::absent ? 2 : f == UnitFile::differs ? 1 : 0; };
     std::optional<UnitFile> file;
     for (const Unit& unit : units)
       if (unit.name == std::string(kUnitPrefix) + "source-" + source.name + ".timer" || unit.name == std::string(kUnitPrefix) + "source-" + source.name + ".service") {
         const UnitFile state = HF_TRY(look_at_unit(in.env, where.directory, unit));
-        if (!file || *file == UnitFile::same) file = state;
+        if (!file || badness(state) > badness(*file)) file = state;
       }
     bool damaged = false;
     const auto state = directory ? read_state(in.env, *directory, source.name, damaged) : std::nullopt;
