@@ -127,6 +127,8 @@ Result<int> run_install(Invocation& in) {
   }
 
   const std::vector<std::string> written = HF_TRY(write_units(in.env, where.directory, units));
+  // A hardened service may write below it, but could not make it.
+  if (where.root.empty()) HF_TRY(in.env.make_directories(HF_TRY(state_directory(in.env))));
   if (!gone.empty()) {
     if (auto stopped = systemctl(in, where, "disable --now" + timers_of(gone), "old timers still run"); !stopped) in.out.warn(stopped.error());
     HF_TRY(remove_units(in.env, where.directory, gone));
