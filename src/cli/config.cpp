@@ -1,5 +1,6 @@
 #include "cli/config.hpp"
 
+#include "cli/config_notify.hpp"
 #include "cli/config_policy.hpp"
 #include "cli/text.hpp"
 #include "cli/toml.hpp"
@@ -14,6 +15,7 @@ class Reader {
   Result<Config> read(const TomlValue& root) {
     HF_TRY(read_table(root, ""));
     config_.policy = HF_TRY(read_policy(root, file_name_));
+    config_.notify = HF_TRY(read_notify(root, file_name_));
     return std::move(config_);
   }
 
@@ -26,7 +28,7 @@ class Reader {
   Status read_table(const TomlValue& table, const std::string& prefix) {
     const Verb* verb = prefix.empty() ? nullptr : find_verb(verbs_, prefix);
     for (const auto& [key, value] : table.table) {
-      if (prefix.empty() && is_policy_key(key)) continue;  // read_policy() reads them
+      if (prefix.empty() && (is_policy_key(key) || key == "notify")) continue;  // read_policy() and read_notify() read them
       if (value.type == TomlValue::Type::table) {
         const std::string name = prefix.empty() ? key : prefix + " " + key;
         if (!has_keys(name)) return unknown(value.line, key, prefix);
@@ -66,7 +68,7 @@ class Reader {
     };
     if (prefix.empty()) {
       add(global_options());
-      known.insert(known.end(), {"policy", "source"});
+      known.insert(known.end(), {"policy", "source", "notify"});
       for (const Verb* verb : verbs_)
         if (has_keys(std::string(verb->name))) known.emplace_back(verb->name.substr(0, verb->name.find(' ')));
     } else if (const Verb* verb = find_verb(verbs_, prefix)) {

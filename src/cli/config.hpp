@@ -7,7 +7,7 @@
 //   exclude = ["*.tmp", "node_modules"]
 //   exclude-caches = true
 //
-// [source.NAME] and [policy] hold the policy (config_policy.hpp).
+// [source.NAME] and [policy] hold the policy (config_policy.hpp), [notify.NAME] who is told of runs (config_notify.hpp).
 
 #include <map>
 #include <string>
@@ -17,6 +17,7 @@
 #include "base/result.hpp"
 #include "cli/verbs.hpp"
 #include "policy/policy.hpp"
+#include "service/notice.hpp"
 
 namespace hf::cli {
 
@@ -24,6 +25,7 @@ struct Config {
   std::map<std::string, std::vector<std::string>, std::less<>> global;  ///< option name → values, as on the command line
   std::map<std::string, decltype(global), std::less<>> verbs;           ///< verb name → the same
   Policy policy;
+  std::vector<NotifyChannel> notify;
 };
 
 /// Pure: any bytes give a Config or a Code::usage error that names file, line and key. Keys are those of the table

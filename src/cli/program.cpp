@@ -41,6 +41,7 @@ Result<int> run_typed(Env& env, Terminal& terminal, Progress& progress, Output& 
   if (!line.verb->standalone) {
     settings = HF_TRY(make_settings(env, values, config_file));
     settings.policy = HF_TRY(resolve_policy(env, std::move(config.policy), config_file));
+    settings.notify = resolve_notify(env, std::move(config.notify), config_file);
   }
   if (!config_file.empty()) out.detail("settings from " + config_file);
 

@@ -99,6 +99,15 @@ Result<Policy> resolve_policy(Env& env, Policy policy, const std::string& config
   return policy;
 }
 
+std::vector<NotifyChannel> resolve_notify(Env& env, std::vector<NotifyChannel> channels, const std::string& config_file) {
+  for (NotifyChannel& channel : channels) {
+    for (SecretRef* secret : {&channel.url, &channel.token, &channel.password})
+      if (secret->kind == SecretRef::Kind::file) secret->value = config_path(env, secret->value, config_file);
+    if (!channel.ca_file.empty()) channel.ca_file = config_path(env, channel.ca_file, config_file);
+  }
+  return channels;
+}
+
 std::string default_vault(Env& env) {
   const std::string base = base_directory(env, "XDG_DATA_HOME", "/.local/share");
   return base.empty() ? "" : base + "/holdfast/vault";

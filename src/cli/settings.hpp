@@ -19,6 +19,9 @@ Result<Settings> make_settings(Env& env, const Values& values, const std::string
 /// The policy as verbs see it: hosts filled in with this machine's name, paths absolute.
 Result<Policy> resolve_policy(Env& env, Policy policy, const std::string& config_file);
 
+/// Who is told of runs, as verbs see it: paths absolute or relative to where one stands.
+std::vector<NotifyChannel> resolve_notify(Env& env, std::vector<NotifyChannel> channels, const std::string& config_file);
+
 /// $XDG_DATA_HOME/holdfast/vault, else ~/.local/share/holdfast/vault; "" without a home directory.
 std::string default_vault(Env& env);
 

@@ -18,6 +18,7 @@
 #include "cli/terminal.hpp"
 #include "platform/env.hpp"
 #include "policy/policy.hpp"
+#include "service/notice.hpp"
 
 namespace hf::cli {
 
@@ -102,6 +103,7 @@ struct Settings {
   bool no_input = false;
   unsigned jobs = 1;  ///< worker threads
   Policy policy = {};  ///< of the configuration file: hosts filled in, paths absolute
+  std::vector<NotifyChannel> notify = {};  ///< likewise
 };
 
 /// One run of one verb: what it was told, and the world it acts on. All references outlive it.

@@ -1,39 +1,12 @@
-#include <fcntl.h>
-
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/units.hpp"
-#include "cli/progress_view.hpp"
+#include "cli/backup_job.hpp"
 #include "cli/vault_access.hpp"
 #include "cli/verbs.hpp"
-#include "point/capture.hpp"
-#include "version.hpp"
 
 namespace hf::cli {
 namespace {
-
-/// Tells of the first items that could not be read as they come; all are in the point.
-class ProblemTeller final : public ProblemSink {
- public:
-  explicit ProblemTeller(Output& out) : out_(out) {}
-  void problem(const Error& error) override {
-    Lock lock(mutex_);
-    ++count_;
-    if (count_ <= kTold || out_.verbose()) out_.warn(printable(error.object) + ": " + error.message);
-    else if (count_ == kTold + 1) out_.warn("more items can't be read; the rest is counted (--verbose names them)");
-  }
-
- private:
-  static constexpr std::uint64_t kTold = 20;
-  Output& out_;
-  Mutex mutex_;
-  std::uint64_t count_ HF_GUARDED_BY(mutex_) = 0;
-};
-
-Result<std::string> read_text_file(Env& env, const std::string& path) {
-  const Buffer raw = HF_TRY(env.read_file(path, 256u << 20));
-  return std::string(as_text(raw));
-}
 
 /// Paths from a file, one a line, or separated by NUL if there is one in it.
 Result<std::vector<std::string>> paths_from(Env& env, const std::string& file) {
@@ -48,10 +21,6 @@ Result<std::vector<std::string>> paths_from(Env& env, const std::string& file) {
   return out;
 }
 
-bool lies_in(const std::string& path, const std::string& directory) {
-  return path == directory || (path.starts_with(directory) && (directory == "/" || path[directory.size()] == '/'));
-}
-
 /// The absolute paths to back up; each once, none inside the vault.
 Result<std::vector<std::string>> source_paths(Invocation& in, const std::string& vault_path) {
   std::vector<std::string> given = in.arguments("PATH");
@@ -60,12 +29,8 @@ Result<std::vector<std::string>> source_paths(Invocation& in, const std::string&
   if (given.empty()) return Error(Code::usage, "nothing to back up was named", "name files or directories: holdfast backup ~/Documents");
   std::vector<std::string> out;
   for (const std::string& path : given) {
-    if (auto s = in.env.stat(path, false); !s && s.error().code == Code::not_found)
-      return Error(Code::not_found, "there is no " + printable(path), "nothing was backed up; check the path").with_object(path);
-    else if (!s) return s.error();
     const std::string absolute = HF_TRY(in.env.absolute_path(path));
-    if (lies_in(absolute, vault_path))
-      return Error(Code::usage, printable(path) + " lies inside the vault " + printable(vault_path), "a vault does not back up itself; to have it twice, copy the vault's directory to another disk");
+    HF_TRY(check_source_path(in.env, path, absolute, vault_path));
     if (std::find(out.begin(), out.end(), absolute) != out.end()) {
       in.out.note(printable(path) + " was given twice; it is backed up once");
       continue;
@@ -104,102 +69,36 @@ bool shares_a_disk(Env& env, const std::string& vault_path, const std::vector<st
   return false;
 }
 
-std::string label_of(const std::vector<std::string>& paths) {
-  if (paths.size() > 1) return std::to_string(paths.size()) + " paths";
-  const std::string name = paths[0].substr(paths[0].rfind('/') + 1);
-  return name.empty() ? "/" : name;
-}
-
-std::string counted(std::uint64_t n, std::string_view noun) { return human_count(n) + " " + std::string(noun) + (n == 1 ? "" : "s"); }
-
-Json json_of_backup(const CaptureResult& done, const CaptureOptions& options, double seconds, bool made) {
-  const RecoveryPoint& p = done.point;
-  Json unreadable = Json::array();
-  for (const Unreadable& u : p.unreadable) {
-    Json item = {{"reason", u.reason}};
-    put_name(item, "path", u.path);
-    unreadable.push_back(std::move(item));
-  }
-  Json out = {{"point", p.id.hex()},
-              {"kind", name_of(p.kind)},
-              {"parent", p.parent ? Json(p.parent->hex()) : Json(nullptr)},
-              {"files", p.files},
-              {"bytes", p.bytes},
-              {"files_read", done.files_read},
-              {"files_unchanged", done.files_unchanged},
-              {"bytes_read", p.bytes_read},
-              {"bytes_new", p.bytes_new},
-              {"bytes_stored", p.bytes_stored},
-              {"bytes_delta", done.bytes_delta},
-              {"bytes_delta_stored", done.bytes_delta_stored},
-              {"bytes_delta_saved", done.bytes_delta_saved},
-              {"delta_depth", done.delta_depth},
-              {"unreadable", p.unreadable_count},
-              {"unreadable_items", std::move(unreadable)},
-              {"inconsistent", p.inconsistent_count},
-              {"complete", p.complete()},
-              {"seconds", seconds},
-              {"vault_made", made}};
-  Json paths = Json::array();
-  for (const std::string& path : options.paths) paths.push_back(printable(path));
-  out["paths"] = std::move(paths);
-  return out;
-}
-
 Result<int> run(Invocation& in) {
-  CaptureOptions options;
   const std::string vault_directory = HF_TRY(vault_path(in, in.settings.vault));
+  CaptureOptions options = capture_options(in, vault_directory);
   const bool from_stdin = in.flag("stdin");
   if (from_stdin && !in.arguments("PATH").empty()) return Error(Code::usage, "--stdin and paths can't be backed up in one point", "make two backups");
   if (!from_stdin) options.paths = HF_TRY(source_paths(in, vault_directory));
   for (const std::string& pattern : in.texts("exclude")) HF_TRY(options.excludes.add(pattern).context([&] { return "--exclude " + printable(pattern); }));
-  for (const std::string& file : in.texts("exclude-file")) HF_TRY(options.excludes.add_lines(HF_TRY(read_text_file(in.env, file))).context([&] { return printable(file); }));
+  for (const std::string& file : in.texts("exclude-file")) HF_TRY(add_exclude_file(in.env, options.excludes, file));
   options.exclude_caches = in.flag("exclude-caches");
   options.one_file_system = in.flag("one-file-system");
   options.read_everything = in.text("kind") == "full";
   options.tags = in.texts("tag");
-  options.host = in.given("host") ? in.text("host") : in.env.host_name();
-  options.user = in.env.user_name(in.env.user_id()).value_or(std::to_string(in.env.user_id()));
-  options.program = std::string("holdfast ") + kVersion;
-  options.vault_directory = vault_directory;
-  options.jobs = in.settings.jobs;
+  if (in.given("host")) options.host = in.text("host");
   const std::string delta = in.text("delta");
   options.write.delta = delta == "off" ? DeltaPolicy::off : delta == "always" ? DeltaPolicy::always : DeltaPolicy::automatic;
   options.write.compression_level = static_cast<int>(in.count("compression-level").value_or(3));
 
   bool made = false;
   const auto vault = HF_TRY(open_or_make_vault(in, made));
-  ProblemTeller problems(in.out);
   const std::string label = from_stdin ? in.text("stdin-name") : label_of(options.paths);
-  ProgressView view(in.out, in.env, in.progress, label);
-  auto captured = from_stdin ? capture_stream(*vault, 0, in.text("stdin-name"), options, in.progress) : capture(*vault, options, in.progress, problems);
-  const double seconds = view.seconds();
-  view.stop();
-  if (!captured) {
-    if (captured.error().code == Code::cancelled)
-      return std::move(captured.error()).with_hint("nothing is lost: run the same command again, and what is stored already is not stored twice");
-    return captured.error();
-  }
-  const CaptureResult& done = *captured;
-  const RecoveryPoint& p = done.point;
-  in.out.json(json_of_backup(done, options, seconds, made));
-  in.out.line(done_line(label, p.files, p.bytes, seconds, in.out.utf8()));
-  in.out.line("  read " + human_bytes(p.bytes_read) + " · new " + human_bytes(p.bytes_new) + " · stored " + human_bytes(p.bytes_stored) + " (sealed)" +
-              (done.files_unchanged > 0 ? " · " + counted(done.files_unchanged, "file") + " unchanged" : ""));
-  if (done.bytes_delta > 0)
-    in.out.line("  " + human_bytes(done.bytes_delta) + " of it stored in " + human_bytes(done.bytes_delta_stored) + ", as what differs from older content · saves about " +
-                human_bytes(done.bytes_delta_saved));
-  if (from_stdin && p.bytes == 0) in.out.warn("standard input was empty: did the program before the '|' fail?");
-  if (done.vault_left_out) in.out.note("  the vault itself lies in what was backed up; it was left out");
-  if (p.unreadable_count > 0)
-    in.out.line("  " + counted(p.unreadable_count, "item") + " unreadable: holdfast points show " + p.id.brief() + " --unreadable");
-  if (p.inconsistent_count > 0) in.out.line("  " + counted(p.inconsistent_count, "file") + " changed each time it was read");
-  in.out.line("Recovery point " + p.id.brief() + " · " + std::string(name_of(p.kind)) + " · every stored byte confirmed on disk.");
+  const BackupDone done = HF_TRY(from_stdin ? back_up_stdin(in, *vault, options, label) : back_up(in, *vault, options, label));
+  Json json = json_of_backup(done, options);
+  json["vault_made"] = made;
+  in.out.json(std::move(json));
+  tell_backup(in, done, label);
   if (!from_stdin && shares_a_disk(in.env, vault_directory, options.paths))
     in.out.note("! At risk: this vault lies on the same disk as the source, and would be lost with it.\n"
                 "  Add another place: holdfast init --vault /media/usb/vault && holdfast backup --vault /media/usb/vault " +
                 printable(options.paths[0]));
-  return p.complete() ? 0 : 3;
+  return done.captured.point.complete() ? 0 : 3;
 }
 
 }  // namespace
