@@ -1,6 +1,7 @@
 #pragma once
 // How verbs get at a vault: opening the one that the settings name, and making a new one with its recovery sheet.
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -25,6 +26,10 @@ Result<std::unique_ptr<ObjectStore>> open_store_for_rebuild(Invocation& in);
 /// Opens the vault in `store`, obtained from one of the two above; `again` opens the store anew for another attempt.
 using StoreOpener = Result<std::unique_ptr<ObjectStore>> (*)(Invocation&);
 Result<std::unique_ptr<Vault>> open_vault_in(Invocation& in, StoreOpener opener);
+
+/// Obtains the secret of a vault that bears `name` in questions, as open_vault() does, and gives `open` what it may be, until
+/// that answers something else than WrongSecret.
+Status open_with_secret(Invocation& in, const VaultId& id, const std::string& name, const std::function<Status(const hf::Secret&)>& open);
 
 struct CreateOptions {
   bool recovery_key = true;        ///< add a recovery key and make the sheet

@@ -28,6 +28,7 @@ const Verb& diff_verb();
 const Verb& stats_verb();
 const Verb& verify_verb();
 const Verb& rebuild_verb();
+const Verb& salvage_packs_verb();
 const Verb& key_add_verb();
 const Verb& key_list_verb();
 const Verb& key_remove_verb();
