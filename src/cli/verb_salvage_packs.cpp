@@ -261,7 +261,7 @@ const Verb& salvage_packs_verb() {
            "copies inside packs. The new vault in --into has the id and the keys of the old one.",
            "Sources are never written. Each is read twice: once from front to back, then where something was found. From a disk that dies, make an "
            "image first (ddrescue) and give its map with --map: what was never read is passed over. Memory: 28 MiB for 1 TB of packs, 32 bytes for "
-           "each chunk, and 16 MiB a worker.",
+           "each chunk, and about 100 MiB a worker.",
            "It needs a secret of the vault, as always, and a key slot, which is normally found. --slots-from names a file, or a folder, with a key "
            "slot: the keys/ of any copy of the vault.",
            "Then it lists which recovery points came back whole, in part (with the paths and the bytes they lost), or not at all. A salvage that "
