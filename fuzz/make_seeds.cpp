@@ -171,5 +171,16 @@ int main(int argc, char** argv) {
     if (i == 1) append(torn, as_bytes("HF\x9E\x01 torn"));
   }
   write("torn_pack", "seed", torn);
+  Buffer raw{30};  // pieces of 30 bytes
+  append(raw, as_bytes("noise HF\x9E\x01 H"));
+  append(raw, Buffer{0xF5, 200, 0xF6, 'H', 0xF7, 7});
+  append(raw, key_slot(SlotKind::passphrase).encode());
+  append(raw, vault_config().encode());
+  write("raw_scan", "seed", raw);
+  Buffer cut{255};
+  append(cut, ByteView(vault_config().encode()).first(40));
+  append(cut, as_bytes("HFSLOT\r\nH"));
+  write("raw_scan", "seed-cut", cut);
+  text_seed("rescue_map", "seed", "# Mapfile\n0x00120000     +               1\n0x00000000  0x00117000  +\n0x00117000  0x00000200  -\n0x00117200  512 /\n");
   return 0;
 }

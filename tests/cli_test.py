@@ -198,6 +198,19 @@ class Streams(WithVault):
             ran = self.run_it("help", stdout=full, expect=FAILED)
         self.assertIn("No space left", ran.messages)
 
+    def test_closed_streams_are_no_place_for_files_of_the_vault(self):
+        """A program that was started with standard error closed gave its number, 2, to the next file it opened, which might
+        be a pack being written; and messages went there."""
+        process = subprocess.Popen(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *self.command("backup", "--stdin", "--stdin-name", "stream", "--verbose")],
+                                   stdin=subprocess.PIPE, env=self.environment, cwd=self.scratch, start_new_session=True)
+        process.stdin.write(b"x" * 5_000_000)
+        process.stdin.flush()
+        taken = {n: os.readlink(f"/proc/{process.pid}/fd/{n}") for n in (1, 2)}
+        process.stdin.close()
+        process.wait(60)
+        self.assertEqual(taken, {1: "/dev/null", 2: "/dev/null"})
+        self.assertTrue(self.verify("--full")["sound"])
+
 
 class Secrets(WithVault):
     def test_no_option_takes_a_secret(self):

@@ -201,6 +201,7 @@ class SpaceAndPlaces(FaultCase):
         ran = self.run_it("backup", self.source, "--json", expect=FAILED)
         self.assertIn("No space left", ran.messages)
         self.assertEqual(ran.json["error"]["code"], "no_space")
+        self.assertIn("make room there, then run the same command again", ran.json["error"]["hint"])
         self.assertEqual([p["id"] for p in self.points()], [first["point"]])
         self.assertPointsRestore(history)
         self.assertClean()

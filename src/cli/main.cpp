@@ -3,6 +3,7 @@
 #include "cli/program.hpp"
 
 int main(int argc, char** argv) {
+  hf::cli::reserve_standard_streams();
   static hf::Progress progress;  // signal handlers refer to it until the very end
   hf::cli::install_stop_signals(progress);
   const auto env = hf::make_real_env();

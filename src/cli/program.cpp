@@ -75,6 +75,7 @@ int run_program(Env& env, Terminal& terminal, Progress& progress, const std::vec
     Error& error = result.error();
     if (error.code == Code::cancelled && error.hint.empty())
       error.hint = "nothing that was stored is lost: run the same command again to go on";
+    if (error.code == Code::no_space && error.hint.empty()) error.hint = "make room there, then run the same command again: what was stored is whole, and used";
     out.error(error);
     status = error.code == Code::usage ? kUsage : exit_status(error.code);
   }

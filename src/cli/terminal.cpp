@@ -146,6 +146,15 @@ class RealTerminal final : public Terminal {
 
 std::unique_ptr<Terminal> make_real_terminal(const Progress& stop) { return std::make_unique<RealTerminal>(stop); }
 
+void reserve_standard_streams() {
+  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    // The lowest free number is this one, as those below are taken. Opened the wrong way round, so that nothing passes
+    // for read or written.
+    static_cast<void>(::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+  }
+}
+
 void install_stop_signals(Progress& progress) {
   stop_target = &progress;
   struct sigaction action {};

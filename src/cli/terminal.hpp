@@ -38,6 +38,10 @@ class Terminal {
 /// Standard output, standard error and /dev/tty. `stop` is looked at while waiting for the keyboard.
 std::unique_ptr<Terminal> make_real_terminal(const Progress& stop);
 
+/// Takes up the places of standard input, output and error where they were closed. Call before anything is opened: a file of
+/// the vault that got number 2 would have messages written into it. What was closed stays unusable: reads and writes fail.
+void reserve_standard_streams();
+
 /// From now on SIGINT and SIGTERM set progress.stop_requested; the second one ends the process with status 130, with
 /// the terminal's echo switched back on. SIGPIPE does nothing here: writes report it. `progress` must outlive the process.
 void install_stop_signals(Progress& progress);

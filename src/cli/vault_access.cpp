@@ -25,13 +25,13 @@ std::string kept_file_of(Env& env, const VaultId& vault) {
   return base + "/holdfast/passphrase-" + vault.brief();
 }
 
-Result<VaultSecret> kept_or_asked(Invocation& in, const std::string& kept_file, int attempt) {
-  if (in.settings.secret.kind == SecretSource::Kind::none && attempt == 1 && !kept_file.empty() && in.env.stat(kept_file)) {
+Result<VaultSecret> kept_or_asked(Invocation& in, const Settings& settings, const std::string& kept_file, int attempt) {
+  if (settings.secret.kind == SecretSource::Kind::none && attempt == 1 && !kept_file.empty() && in.env.stat(kept_file)) {
     auto kept = read_passphrase_file(in.env, in.out, kept_file);
     if (kept) return VaultSecret{VaultSecret::Kind::passphrase, std::move(*kept), kept_file};
     in.out.warn(kept.error());
   }
-  return secret_to_open(in.env, in.terminal, in.out, in.settings, attempt);
+  return secret_to_open(in.env, in.terminal, in.out, settings, attempt);
 }
 
 }  // namespace
@@ -80,28 +80,22 @@ Result<std::unique_ptr<ObjectStore>> open_store_for_rebuild(Invocation& in) {
 
 Result<std::unique_ptr<ObjectStore>> open_store(Invocation& in) { return open_local_store(in.env, HF_TRY(vault_path(in, in.settings.vault))); }
 
-Result<std::unique_ptr<Vault>> open_vault_in(Invocation& in, StoreOpener opener, SlotSecret* used) {
-  auto store = HF_TRY(opener(in));
-  // Whatever is wrong with the vault itself is told before a passphrase is asked for.
-  const Buffer raw = HF_TRY(store->get(config_name(), kConfigBytesMax));
-  const VaultConfig config = HF_TRY(VaultConfig::decode(raw).context([&] { return "reading " + printable(store->place()) + "/" + std::string(kConfigName); }));
-  const std::string kept_file = kept_file_of(in.env, config.id);
+Status open_with_secret(Invocation& in, const VaultId& id, const std::string& name, const std::function<Status(SlotSecret&)>& open) {
+  Settings named = in.settings;
+  named.vault = name;
+  const std::string kept_file = kept_file_of(in.env, id);
   Error wrong;
   for (int attempt = 1; attempt <= kAttempts; ++attempt) {
-    auto given = kept_or_asked(in, kept_file, attempt);
+    auto given = kept_or_asked(in, named, kept_file, attempt);
     if (!given && attempt > 1) return wrong;  // nobody to ask for another one
     if (!given) return given.error();
     const bool a_person = given->origin == "the terminal";
     const bool kept = given->origin == kept_file;
     const std::string origin = given->origin;
     for (SlotSecret& secret : HF_TRY(meanings_of(std::move(*given)))) {
-      if (!store) store = HF_TRY(opener(in));
-      auto vault = Vault::open(in.env, std::move(store), secret.view());
-      if (vault && used != nullptr) *used = std::move(secret);
-      if (vault && !(*vault)->keys_problem().empty()) in.out.warn(Error(Code::corrupt, (*vault)->keys_problem(), "what is older opens; bring back keys/ from another copy of the vault, or its copy in the packs: remove the file and run holdfast rebuild"));
-      if (vault) return vault;
-      if (vault.error().code != Code::wrong_secret) return vault.error();
-      wrong = std::move(vault.error());
+      auto opened = open(secret);
+      if (opened || opened.error().code != Code::wrong_secret) return opened;
+      wrong = std::move(opened.error());
     }
     if (!a_person) wrong.detail = "it came from " + origin + (wrong.detail.empty() ? "" : "; " + wrong.detail);
     if (kept) in.out.warn("The passphrase kept in " + kept_file + " no longer opens this vault.");
@@ -110,6 +104,22 @@ Result<std::unique_ptr<Vault>> open_vault_in(Invocation& in, StoreOpener opener,
   return wrong;
 }
 
+Result<std::unique_ptr<Vault>> open_vault_in(Invocation& in, StoreOpener opener, SlotSecret* used) {
+  auto store = HF_TRY(opener(in));
+  // Whatever is wrong with the vault itself is told before a passphrase is asked for.
+  const Buffer raw = HF_TRY(store->get(config_name(), kConfigBytesMax));
+  const VaultConfig config = HF_TRY(VaultConfig::decode(raw).context([&] { return "reading " + printable(store->place()) + "/" + std::string(kConfigName); }));
+  std::unique_ptr<Vault> vault;
+  HF_TRY(open_with_secret(in, config.id, in.settings.vault, [&](SlotSecret& secret) -> Status {
+    if (!store) store = HF_TRY(opener(in));
+    vault = HF_TRY(Vault::open(in.env, std::move(store), secret.view()));
+    if (used != nullptr) *used = std::move(secret);
+    if (!vault->keys_problem().empty())
+      in.out.warn(Error(Code::corrupt, vault->keys_problem(), "what is older opens; bring back keys/ from another copy of the vault, or its copy in the packs: remove the file and run holdfast rebuild"));
+    return {};
+  }));
+  return vault;
+}
 Result<std::unique_ptr<Vault>> open_vault(Invocation& in) { return open_vault_in(in, open_store); }
 
 Result<Secret> create_key_file(Env& env, const std::string& path) {

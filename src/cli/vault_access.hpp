@@ -1,6 +1,7 @@
 #pragma once
 // How verbs get at a vault: opening the one that the settings name, and making a new one with its recovery sheet.
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -27,6 +28,11 @@ using StoreOpener = Result<std::unique_ptr<ObjectStore>> (*)(Invocation&);
 struct SlotSecret;
 /// `used`, where given, gets the secret that opened.
 Result<std::unique_ptr<Vault>> open_vault_in(Invocation& in, StoreOpener opener, SlotSecret* used = nullptr);
+
+struct SlotSecret;
+/// Obtains the secret of a vault that bears `name` in questions, as open_vault() does, and gives `open` what it may be, until
+/// that answers something else than WrongSecret.
+Status open_with_secret(Invocation& in, const VaultId& id, const std::string& name, const std::function<Status(SlotSecret&)>& open);
 
 struct CreateOptions {
   bool recovery_key = true;        ///< add a recovery key and make the sheet

@@ -17,6 +17,7 @@ const std::vector<const Verb*>& all_verbs() {
       &stats_verb(),
       &verify_verb(),
       &rebuild_verb(),
+      &salvage_packs_verb(),
       &forget_verb(),
       &undelete_verb(),
       &prune_verb(),

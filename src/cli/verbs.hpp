@@ -28,6 +28,7 @@ const Verb& diff_verb();
 const Verb& stats_verb();
 const Verb& verify_verb();
 const Verb& rebuild_verb();
+const Verb& salvage_packs_verb();
 const Verb& forget_verb();
 const Verb& undelete_verb();
 const Verb& prune_verb();

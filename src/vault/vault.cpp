@@ -45,6 +45,13 @@ Result<std::unique_ptr<Vault>> Vault::create(Env& env, std::unique_ptr<ObjectSto
   const auto there = vault->store_->open(config_name());
   if (there) return Error(Code::already_exists, "there is a vault in " + vault->store_->place() + " already");
   if (there.error().code != Code::not_found) return there.error();  // nothing may be removed: it may well be a vault
+  // An init that died left no packs and no points: where there are some, the slots open them.
+  bool in_use = false;
+  for (ObjectKind kind : {ObjectKind::pack, ObjectKind::point})
+    HF_TRY(vault->store_->list(kind, [&](std::string_view, std::uint64_t) { in_use = true; }));
+  if (in_use)
+    return Error(Code::already_exists, vault->store_->place() + " holds a vault whose description, the file '" + std::string(kConfigName) + "', is missing",
+                 "bring it back from its packs: holdfast rebuild --vault DIR; or choose another directory for a new vault");
   std::vector<std::string> left;
   HF_TRY(vault->store_->list(ObjectKind::key, [&](std::string_view name, std::uint64_t) { left.emplace_back(name); }));
   for (const std::string& name : left) HF_TRY(vault->store_->remove({ObjectKind::key, name}));

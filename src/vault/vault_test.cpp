@@ -2,6 +2,8 @@
 
 #include <random>
 
+#include "platform/sim_env.hpp"
+#include "store/local/local_store.hpp"
 #include "store/memory/memory_store.hpp"
 #include "vault/chunk_reader.hpp"
 #include "vault/write_session.hpp"
@@ -49,6 +51,23 @@ TEST_F(VaultTest, a_chunk_comes_back_and_is_stored_once) {
   EXPECT_EQ(vault->points()->points.size(), 1u);
   auto again = *WriteSession::begin(*vault);
   EXPECT_FALSE(*again->claim(id));
+}
+
+TEST_F(VaultTest, init_never_takes_the_key_slots_of_a_vault_that_lost_its_description) {
+  // `init` took the place for one where an earlier init had died, removed the key slots, and with them the way to all data.
+  SimEnv machine;
+  {
+    auto before = *Vault::create(machine, *create_local_store(machine, "/vault"), {.params = {}, .argon2 = kQuick, .label = "first"}, kSecret);
+    auto s = *WriteSession::begin(*before);
+    RecoveryPoint p = empty_point(*s);
+    ASSERT_TRUE(s->commit(p));
+    ASSERT_TRUE(before->store().remove(config_name()));
+  }
+  const auto again = Vault::create(machine, *create_local_store(machine, "/vault"), {.params = {}, .argon2 = kQuick, .label = "second"}, kSecret);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::already_exists);
+  EXPECT_NE(again.error().hint.find("holdfast rebuild"), std::string::npos);
+  EXPECT_EQ(machine.list_names("/vault/keys")->size(), 1u);
 }
 
 TEST_F(VaultTest, ten_thousand_small_chunks_are_found_through_filter_and_pages) {

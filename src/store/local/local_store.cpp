@@ -279,6 +279,8 @@ Result<std::unique_ptr<ObjectStore>> open_local_store(Env& env, const std::strin
   if (s->type != FileType::directory) return no_vault(Code::not_a_vault, directory, "it is not a directory");
   const auto config = env.stat(directory + "/" + std::string(kConfigName));
   if (!config && config.error().code != Code::not_found) return config.error();
+  if (!config && env.stat(directory + "/packs", true))
+    return no_vault(Code::not_a_vault, directory, "the file 'holdfast-vault' is missing").with_hint("if it was a vault, bring the file back from its packs: holdfast rebuild --vault DIR");
   if (!config) return no_vault(Code::not_a_vault, directory, "the file 'holdfast-vault' is missing");
   return std::unique_ptr<ObjectStore>(std::make_unique<LocalStore>(env, directory));
 }
