@@ -92,7 +92,7 @@ void tell_backup(Invocation& in, const BackupDone& backup, const std::string& la
   in.out.line(done_line(label, p.files, p.bytes, backup.seconds, in.out.utf8()));
   in.out.line("  read " + human_bytes(p.bytes_read) + " · new " + human_bytes(p.bytes_new) + " · stored " + human_bytes(p.bytes_stored) + " (sealed)" +
               (done.files_unchanged > 0 ? " · " + counted(done.files_unchanged, "file") + " unchanged" : ""));
-  if (done.bytes_delta > 0)
+  if (done.bytes_delta_saved >= 8_KiB)  // less is not worth a line
     in.out.line("  " + human_bytes(done.bytes_delta) + " of it stored in " + human_bytes(done.bytes_delta_stored) + ", as what differs from older content · saves about " +
                 human_bytes(done.bytes_delta_saved));
   if (done.vault_left_out) in.out.note("  the vault itself lies in what was backed up; it was left out");

@@ -9,6 +9,8 @@
 #include <memory>
 #include <optional>
 
+#include <nlohmann/json.hpp>
+
 #include "cli/backup_job.hpp"
 #include "service/notify.hpp"
 #include "service/schedule.hpp"

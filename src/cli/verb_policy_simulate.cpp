@@ -116,7 +116,7 @@ Result<int> run(Invocation& in) {
     list = HF_TRY(vault->points());
     proven = HF_TRY(all_packs_proven(*vault));
   }
-  const auto judged = HF_TRY(judged_sources(in.env, in.settings.policy, sources, list, proven, HF_TRY(holds(*vault))));
+  const auto judged = HF_TRY(judged_sources(in.env, in.settings.policy, sources, list, proven, vault ? HF_TRY(holds(*vault)) : std::vector<StoredHold>()));
   Json answer = Json::array();
   bool first = true;
   for (const JudgedSource& source : judged) {

@@ -164,7 +164,7 @@ Result<int> run_status(Invocation& in) {
       }
     bool damaged = false;
     const auto state = directory ? read_state(in.env, *directory, source.name, damaged) : std::nullopt;
-    const Decision decision = decide(schedule, state, in.env.wall_ns());
+    const DueDecision decision = decide(schedule, state, in.env.wall_ns());
     const std::string timer = file ? std::string(name_of(*file)) : "no schedule";
     if (file && *file != UnitFile::same) in_order = false;
     const bool ran = state && state->started_ns > 0;

@@ -195,7 +195,8 @@ Result<int> run(Invocation& in) {
   if (!r.proof_problem.empty()) in.out.warn("What was read back could not be written down (" + r.proof_problem + "); the vault itself is not affected.");
   if (r.sound()) {
     tell_soundness(in, r, sample.has_value() && *sample < 100);
-    return 0;
+    // The data is whole; what would heal it is not, and whoever watches this status must hear of it.
+    return r.parity.damaged > 0 ? exit_status(Code::corrupt) : 0;
   }
   return exit_status(Code::corrupt);
 }

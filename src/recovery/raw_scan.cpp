@@ -32,7 +32,10 @@ std::optional<std::size_t> length_of(ByteView rest, bool is_end, Layout&& layout
   return std::nullopt;
 }
 void skip_slot(wire::Reader& r) {
-  r.raw(8 + 2 + 1 + 1 + SlotId::kBytes + VaultId::kBytes + 3 * 4 + 32);  // the clear part
+  r.raw(8);  // the magic; then the rest of the clear part
+  const std::uint16_t version = r.u16();
+  r.raw(1 + 1 + SlotId::kBytes + VaultId::kBytes + 3 * 4 + 32);
+  if (version >= 2) r.raw(4 + 32);
   r.bytes();
   r.bytes();
 }

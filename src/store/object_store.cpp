@@ -14,7 +14,6 @@ std::string_view folder_of(ObjectKind kind) {
     case ObjectKind::tombstone: return "forgotten";
     case ObjectKind::epoch: return "epochs";
     case ObjectKind::hold: return "holds";
-    case ObjectKind::marks: return "marks";
     case ObjectKind::parity: return "parity";
   }
   return "";

@@ -24,11 +24,10 @@ enum class ObjectKind : std::uint8_t {
   tombstone = 7,  ///< a point that was forgotten
   epoch = 8,      ///< packs that a prune retires
   hold = 9,       ///< a reason that forbids deletion
-  marks = 10,     ///< the chunks that a point needs: a cache for prune
-  parity = 11,    ///< of the pack of the same name
+  parity = 10,    ///< of the pack of the same name
 };
 constexpr ObjectKind kObjectKinds[] = {ObjectKind::config, ObjectKind::key,       ObjectKind::pack,  ObjectKind::index, ObjectKind::point, ObjectKind::lease,
-                                       ObjectKind::proof,  ObjectKind::tombstone, ObjectKind::epoch, ObjectKind::hold,  ObjectKind::marks, ObjectKind::parity};
+                                       ObjectKind::proof,  ObjectKind::tombstone, ObjectKind::epoch, ObjectKind::hold,  ObjectKind::parity};
 /// "packs", "points", …: the folder or prefix of a kind; empty for the config, which stands alone.
 std::string_view folder_of(ObjectKind kind);
 

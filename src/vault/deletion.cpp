@@ -175,6 +175,7 @@ Result<std::unordered_set<PointId>> reaped_points(const Vault& vault) {
 }
 
 Status forget(const Vault& vault, const PointId& point, const ForgetOptions& options) {
+  HF_TRY(vault.may_write());
   const auto held = held_points(HF_TRY(holds(vault)), vault.env().wall_ns());
   if (const auto at = held.find(point); at != held.end())
     return Error(Code::refused, "recovery point " + point.brief() + " is under a hold: " + printable(at->second), "see who placed it: holdfast hold list");

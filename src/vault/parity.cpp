@@ -26,6 +26,13 @@ Result<std::optional<ParityChoice>> parity_choice(ObjectStore& store) {
   return std::optional(ParityChoice());
 }
 
+Status check_parity_choice(ObjectStore& store) {
+  const auto raw = store.get(parity_choice_name(), kChoiceBytesMax);
+  if (!raw) return raw.error().code == Code::not_found ? Status() : Status(raw.error());
+  const auto choice = ParityChoice::decode(*raw);
+  return choice ? Status() : Status(choice.error());
+}
+
 Status choose_parity(ObjectStore& store, const std::optional<ParityChoice>& choice) {
   if (!choice) return store.remove(parity_choice_name());
   const Buffer object = choice->encode();

@@ -22,6 +22,8 @@ inline ObjectName parity_name(const PackId& pack) { return {ObjectKind::parity, 
 
 /// Do new packs get parity? Where the choice is there and can't be read, they do: better too much than too little.
 Result<std::optional<ParityChoice>> parity_choice(ObjectStore& store);
+/// Is the note of the choice, if there is one, what was written? parity_choice() makes do with a damaged one.
+Status check_parity_choice(ObjectStore& store);
 /// nullopt: no parity from now on; what is there stays.
 Status choose_parity(ObjectStore& store, const std::optional<ParityChoice>& choice);
 

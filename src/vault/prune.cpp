@@ -255,6 +255,7 @@ Result<bool> Pruner::retire() {
 }
 
 Result<PruneReport> Pruner::run() {
+  HF_TRY(vault_.may_write());
   report_.bytes_before = HF_TRY(bytes_of(vault_.store()));
   PointId name;
   vault_.env().random(name.bytes);

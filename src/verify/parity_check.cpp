@@ -86,6 +86,16 @@ Status check_parity(ObjectStore& store, const std::vector<PackId>& which, Survey
   if (!before.wanted && before.objects == 0) return {};
   const auto choice = parity_choice(store);
   const unsigned percent = choice && *choice ? (*choice)->percent : kParityPercent;
+  if (const auto told = check_parity_choice(store); !told) {
+    Damage d;
+    d.kind = DamageKind::damaged_parity;
+    d.object = parity_choice_name().text();
+    d.message = "the note that new packs get parity is damaged (" + told.error().message + "); they still get it, about 4 % of their size";
+    d.hint = "write it anew: holdfast parity add";
+    survey.add(std::move(d));
+    Lock lock(survey.mutex);
+    ++survey.report.parity.damaged;
+  }
   in_parallel(survey.options.jobs, which.size(), [&](unsigned, std::size_t i) {
     if (survey.stopped()) return;
     const PackId& id = which[i];
