@@ -96,7 +96,7 @@ const Verb& key_rotate_verb() {
                       "JSON: {\"epoch\", \"reached\": ids of the slots that open it, \"dropped\", \"left_out\"}."},
       .examples = {{"holdfast key rotate", "A new root key; every key goes on working."},
                    {"holdfast key rotate --drop 3f2a", "The laptop with the key of slot 3f2a was stolen."},
-                   {"holdfast key rotate --drop-others", "Keep only the key that opens the vault now; then: holdfast key add --recovery-sheet FILE"}},
+                   {"holdfast key rotate --drop-others", "Keep only the key that opens the vault now; add a new sheet after it: holdfast key add --recovery-sheet FILE."}},
       .options = {{.name = "drop", .value = "SLOT", .help = "remove this key slot first: first digits of its id", .repeat = true},
                   {.name = "drop-others", .help = "remove all key slots but the one that opens the vault now"},
                   {.name = "also-key-file", .value = "FILE", .help = "a key file or recovery sheet whose slot is of the first version", .repeat = true},

@@ -246,7 +246,7 @@ const Verb& schedule_status_verb() {
                       "holdfast run remembers on this machine; holdfast points tells what the vault has.",
                       "With --json the answer is an object: directory, in_order, sources; of each: name, timer, due, why, next_due, last_run, "
                       "outcome, point, message, newest_complete."},
-      .examples = {{"holdfast schedule status", "Is everything on its way?"}, {"holdfast schedule status --json", "The same for another program."}},
+      .examples = {{"holdfast schedule status", "See whether everything is on its way."}, {"holdfast schedule status --json", "The same for another program."}},
       .options = with({kProgram}),
       .run = run_status,
   };
