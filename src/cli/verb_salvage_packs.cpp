@@ -255,7 +255,7 @@ const Verb& salvage_packs_verb() {
   static const Verb verb = {
       .name = "salvage packs",
       .section = "Keep",
-      .summary = "find packs in a damaged disk image, a device or carved files, and make a new vault of them",
+      .summary = "make a new vault of packs found in raw bytes or carved files",
       .description =
           {"Searches raw bytes for what belongs to a vault: no file system, no names and no order are needed. Packs that are whole are copied; of "
            "others every piece that opens is saved; key slots, the description and recovery points are taken from where they lie, or from the "
