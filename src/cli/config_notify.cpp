@@ -126,7 +126,9 @@ class NotifyReader {
     const bool command = has("command"), email = has("smtp"), webhook = has("webhook") || has("webhook-file") || has("webhook-command");
     if (command + email + webhook != 1) return error(table.line, "[notify." + channel.name + "] must have exactly one of command, smtp and webhook", "one table for each way to be told");
     channel.kind = command ? Kind::command : email ? Kind::email : Kind::webhook;
-    for (const auto& [name, value] : table.table) {
+    for (const auto& member : table.table) {
+      const std::string& name = member.first;
+      const TomlValue& value = member.second;
       const Key* key = std::find_if(std::begin(kKeys), std::end(kKeys), [&](const Key& k) { return k.name == name; });
       if (key == std::end(kKeys) || (key->kind != kAny && key->kind != static_cast<int>(channel.kind))) return unknown(value.line, name, channel);
       if (value.type == TomlValue::Type::list && key->list) {

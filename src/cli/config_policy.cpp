@@ -147,7 +147,9 @@ class PolicyReader {
   }
 
   Status read_table(const TomlValue& table, const std::string& where, SourcePolicy& into, bool is_source) const {
-    for (const auto& [name, value] : table.table) {
+    for (const auto& member : table.table) {
+      const std::string& name = member.first;
+      const TomlValue& value = member.second;
       const Key* key = std::find_if(std::begin(kKeys), std::end(kKeys), [&](const Key& k) { return k.name == name; });
       if (key == std::end(kKeys) || (key->of_sources_only && !is_source)) return unknown(value.line, name, where, is_source);
       // Only excludes and tags of a source add to those of [policy].

@@ -89,9 +89,12 @@ class ViewSink final : public SalvageSink {
     if (packs_.empty()) return {};
     for (IndexedPack& p : packs_) p.stored_bytes = view_.pack_bytes(p.id);
     std::sort(entries_.begin(), entries_.end(), [](const IndexEntry& a, const IndexEntry& b) { return a.key < b.key; });
-    std::size_t at = 0;
-    HF_TRY(write_index_run(vault_, packs_, entries_.size(), [&]() -> Result<std::optional<IndexEntry>> {
-      return at < entries_.size() ? std::optional(entries_[at++]) : std::nullopt;
+    std::span<const IndexEntry> left(entries_);
+    HF_TRY(write_index_run(vault_, packs_, left.size(), [&left]() -> Result<std::optional<IndexEntry>> {
+      if (left.empty()) return std::optional<IndexEntry>();
+      const IndexEntry entry = left.front();
+      left = left.subspan(1);
+      return std::optional(entry);
     }));
     return {};
   }

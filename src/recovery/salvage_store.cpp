@@ -53,8 +53,7 @@ class ViewStore::FramesReader final : public ObjectReader {
     {
       Lock lock(frames_->mutex);
       if (offset > frames_->bytes || out.size() > frames_->bytes - offset) return Error(Code::corrupt, "no frame lies there");
-      const auto& all = frames_->parts;
-      auto at = std::upper_bound(all.begin(), all.end(), offset, [](std::uint64_t o, const auto& f) { return o < f.first; }) - 1;
+      auto at = std::upper_bound(frames_->parts.begin(), frames_->parts.end(), offset, [](std::uint64_t o, const auto& f) { return o < f.first; }) - 1;
       for (std::uint64_t left = out.size(), in_part = offset - at->first; left > 0; ++at, in_part = 0) {
         const std::uint64_t bytes = std::min(left, at->second.bytes - in_part);
         parts.push_back({at->second.source, at->second.offset + in_part, bytes});

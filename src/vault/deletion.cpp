@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::uint64_t kSmallMax = 1u << 20, kEpochMax = 256u << 20;
 // Names in forgotten/: a tombstone is the point's id and eight random bytes; its verdict the same and "ff".
-constexpr std::size_t kPointDigits = 2 * PointId::kBytes, kTombstoneDigits = kPointDigits + 16, kVerdictDigits = kTombstoneDigits + 2;
+constexpr std::size_t kPointDigits = 2 * PointId::kBytes, kTombstoneDigits = kPointDigits + 16;
 
 std::string random_hex(Env& env, std::size_t bytes) {
   Buffer b(bytes);

@@ -169,7 +169,8 @@ Status spread_to_deltas(const Vault& vault, Survey& survey, std::map<PackId, std
   std::map<std::size_t, std::uint64_t> chunks;  // by damage
   for (bool found = true; found && !survey.stopped();) {
     found = false;
-    for (const auto& [id, size] : survey.present) {
+    for (const auto& listed : survey.present) {
+      const PackId& id = listed.first;
       if (!survey.indexed.contains(id)) continue;
       // A directory that does not open was told of before, and its pack with it.
       static_cast<void>(for_each_delta(vault, opener, id, [&](const SegmentInfo& s) -> Status {
