@@ -104,4 +104,7 @@ Result<std::uint64_t> parse_bytes(std::string_view text) {
   return static_cast<std::uint64_t>(value * factor);
 }
 
+std::string counted(std::uint64_t n, std::string_view noun) { return human_count(n) + " " + std::string(noun) + (n == 1 ? "" : "s"); }
+std::string counted(std::uint64_t n, std::string_view one, std::string_view many) { return human_count(n) + " " + std::string(n == 1 ? one : many); }
+
 }  // namespace hf

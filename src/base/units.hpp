@@ -17,6 +17,10 @@ constexpr std::uint64_t operator""_GiB(unsigned long long n) { return n << 30; }
 std::string human_bytes(std::uint64_t bytes);
 /// "12,418"
 std::string human_count(std::uint64_t count);
+/// "1 pack", "3,000 packs".
+std::string counted(std::uint64_t n, std::string_view noun);
+/// "1 entry", "2 entries".
+std::string counted(std::uint64_t n, std::string_view one, std::string_view many);
 /// "7 s", "4 min 10 s", "3 h 5 min", "0.4 s"
 std::string human_duration(double seconds);
 /// "2026-05-02 14:02:31" in the local time zone.
