@@ -56,29 +56,32 @@ Status ChunkReader::fetch(const ChunkPlace& place, SegmentOpener& opener, Buffer
 
 Result<std::shared_ptr<const OpenedSegment>> ChunkReader::segment(const ChunkPlace& place, Unfolding& unfolding) {
   const SegmentKey key{place.pack, place.offset};
-  std::unique_ptr<SegmentOpener> opener;
+  std::unique_ptr<Tools> tools;
   {
     Lock lock(mutex_);
     if (const auto at = by_key_.find(key); at != by_key_.end()) {
       recent_.splice(recent_.begin(), recent_, at->second);
       return recent_.front().segment;
     }
-    if (!idle_openers_.empty()) {
-      opener = std::move(idle_openers_.back());
-      idle_openers_.pop_back();
+    if (!idle_tools_.empty()) {
+      tools = std::move(idle_tools_.back());
+      idle_tools_.pop_back();
     }
   }
   if (unfolding.depth > 0 && unfolding.segments_left-- == 0) {
     unfolding.segments_left = 0;
     return Error(Code::corrupt, "to open one segment too many others would have to be opened");
   }
-  if (!opener) opener = std::make_unique<SegmentOpener>(vault_, this);
-  Buffer frame;
-  auto loaded = std::make_shared<OpenedSegment>();
-  HF_TRY(fetch(place, *opener, frame, *loaded, unfolding));
+  if (!tools) tools = std::make_unique<Tools>(vault_, this);
+  const std::shared_ptr<OpenedSegment> loaded(new OpenedSegment, [spares = spares_](OpenedSegment* s) {
+    spares->give(std::move(s->storage));
+    delete s;
+  });
+  loaded->storage = spares_->take();
+  HF_TRY(fetch(place, tools->opener, tools->frame, *loaded, unfolding));
   Lock lock(mutex_);
-  idle_openers_.push_back(std::move(opener));
-  if (by_key_.contains(key)) return std::shared_ptr<const OpenedSegment>(std::move(loaded));  // another thread was quicker
+  idle_tools_.push_back(std::move(tools));
+  if (by_key_.contains(key)) return std::shared_ptr<const OpenedSegment>(loaded);  // another thread was quicker
   cached_bytes_ += loaded->plain.size();
   recent_.push_front({key, loaded});
   by_key_[key] = recent_.begin();
@@ -87,7 +90,22 @@ Result<std::shared_ptr<const OpenedSegment>> ChunkReader::segment(const ChunkPla
     by_key_.erase(recent_.back().key);
     recent_.pop_back();
   }
-  return std::shared_ptr<const OpenedSegment>(std::move(loaded));
+  return std::shared_ptr<const OpenedSegment>(loaded);
+}
+
+Buffer ChunkReader::Spares::take() {
+  Lock lock(mutex_);
+  if (buffers_.empty()) return {};
+  Buffer out = std::move(buffers_.back());
+  buffers_.pop_back();
+  return out;
+}
+
+void ChunkReader::Spares::give(Buffer buffer) {
+  constexpr std::size_t kSpares = 4, kSpareBytes = 4u << 20;
+  if (buffer.capacity() > kSpareBytes) return;
+  Lock lock(mutex_);
+  if (buffers_.size() < kSpares) buffers_.push_back(std::move(buffer));
 }
 
 Result<LoadedChunk> ChunkReader::read_at(const ChunkId& id, const ChunkPlace& place, Unfolding& unfolding) {

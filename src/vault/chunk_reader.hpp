@@ -42,6 +42,23 @@ class ChunkReader final : public BaseSource {
   Result<LoadedChunk> read_at(const ChunkId& id, const ChunkPlace& place, Unfolding& unfolding);
   Status fetch(const ChunkPlace& place, SegmentOpener& opener, Buffer& frame, OpenedSegment& out, Unfolding& unfolding);
 
+  /// What one thread opens a segment with; kept between uses.
+  struct Tools {
+    Tools(const Vault& vault, BaseSource* bases) : opener(vault, bases) {}
+    SegmentOpener opener;
+    Buffer frame;
+  };
+  /// Memory of segments that nobody holds any more: new memory costs the kernel a fault for each page of it.
+  class Spares {
+   public:
+    Buffer take();
+    void give(Buffer buffer);
+
+   private:
+    Mutex mutex_;
+    std::vector<Buffer> buffers_ HF_GUARDED_BY(mutex_);
+  };
+
   const Vault& vault_;
   const Index& index_;
   const std::size_t cache_bytes_max_;
@@ -50,7 +67,8 @@ class ChunkReader final : public BaseSource {
   std::map<SegmentKey, std::list<CachedSegment>::iterator> by_key_ HF_GUARDED_BY(mutex_);
   std::size_t cached_bytes_ HF_GUARDED_BY(mutex_) = 0;
   std::list<std::pair<PackId, std::shared_ptr<ObjectReader>>> packs_ HF_GUARDED_BY(mutex_);  // newest first, at most 32
-  std::vector<std::unique_ptr<SegmentOpener>> idle_openers_ HF_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<Tools>> idle_tools_ HF_GUARDED_BY(mutex_);
+  const std::shared_ptr<Spares> spares_ = std::make_shared<Spares>();  // segments may outlive the reader
 };
 
 }  // namespace hf
