@@ -77,6 +77,22 @@ struct PruneTest : testing::Test {
     EXPECT_TRUE(vault->store().list(ObjectKind::pack, [&](std::string_view, std::uint64_t) { ++n; }));
     return n;
   }
+  /// In how many packs the chunk of the point's files lies that lies in the fewest.
+  std::size_t fewest_places(const RecoveryPoint& p) {
+    const auto index = *Index::load(*vault);
+    ChunkReader chunks(*vault, *index);
+    std::size_t fewest = SIZE_MAX;
+    EXPECT_TRUE(walk_tree(chunks, p.root, [&](const std::string&, const Entry& e) -> Result<Walk> {
+      for (const ChunkRef& ref : e.content.refs) {
+        std::set<PackId> packs;
+        const auto places = HF_TRY(index->find_all(ref.id));
+        for (const ChunkPlace& place : places) packs.insert(place.pack);
+        fewest = std::min(fewest, packs.size());
+      }
+      return Walk::descend;
+    }));
+    return fewest;
+  }
   /// Every file of every point, forgotten ones too, by reading all chunks.
   void all_points_are_whole() {
     const auto index = *Index::load(*vault);
@@ -320,6 +336,95 @@ TEST_F(PruneTest, two_prunes_in_turns_never_keep_what_the_other_one_retires) {
   for (int i = 0; i < 2; ++i) run();
   EXPECT_EQ(run().packs_waiting, 0u);
   all_points_are_whole();
+}
+
+TEST_F(PruneTest, proven_packs_are_compressed_anew_once) {
+  std::string text;
+  for (unsigned i = 0, x = 1; i < 100'000; ++i) {
+    x = x * 1664525 + 1013904223;
+    text += "word" + std::to_string((x >> 16) % 3000) + ((x >> 8) % 9 == 0 ? "\n" : " ");
+  }
+  env.put_file("/source/text", text);
+  backup();
+  PruneOptions again = prune_options();
+  again.recompress_level = 15;
+  EXPECT_EQ(run(again).packs_recompressed, 0u);  // not read back yet
+  Proof proof;
+  proof.time_ns = env.wall_ns();
+  ASSERT_TRUE(vault->store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t) { proof.packs.push_back(*PackId::parse(name)); }));
+  const auto prove = [&] {
+    const Buffer object = vault->seal(SealedKind::proof, encode_proof(proof));
+    ASSERT_TRUE(vault->store().put({ObjectKind::proof, to_hex(content_name(object))}, object));
+  };
+  prove();
+  const PruneReport r = run(again);
+  EXPECT_GT(r.packs_recompressed, 0u);
+  EXPECT_LT(r.bytes_after, r.bytes_before);
+  all_points_are_whole();
+  proof.packs.clear();
+  ASSERT_TRUE(vault->store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t) { proof.packs.push_back(*PackId::parse(name)); }));
+  prove();
+  EXPECT_EQ(run(again).packs_recompressed, 0u);  // nothing more to gain
+  all_points_are_whole();
+}
+
+/// What an independent full is for: every older pack may be lost, and it is whole.
+TEST_F(PruneTest, an_independent_point_shares_no_chunk_and_prune_leaves_it_so) {
+  env.put_file("/source/a", noise(300'000, 1));
+  env.put_file("/source/b", noise(100'000, 2));
+  const PointId first = backup();
+  CaptureOptions apart = options();
+  apart.kind = [](const PointList&) -> Result<KindChoice> { return KindChoice{PointKind::full, true}; };
+  env.advance(kDay);
+  const auto done = capture(*vault, apart, progress, silent);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_TRUE(done->point.independent());
+  EXPECT_GT(done->point.bytes_new, 400'000u);
+  env.put_file("/source/b", noise(100'000, 3));
+  const PointId follower = backup();
+  EXPECT_EQ(vault->point(follower.hex())->domain, done->point.id);
+  EXPECT_LT(vault->point(follower.hex())->bytes_new, 150'000u);
+
+  // Much is repacked, and still each of the two has its own copy.
+  EXPECT_EQ(fewest_places(done->point), 2u);
+  forget_now(follower);
+  PruneOptions all = prune_options();
+  all.unused_percent_max = 0;
+  for (int i = 0; i < 3; ++i) {
+    run(all);
+    EXPECT_EQ(fewest_places(done->point), 2u) << i;
+  }
+  all_points_are_whole();
+  EXPECT_EQ(fewest_places(done->point), 2u);
+
+  // When the older generation is forgotten, one copy is enough.
+  const std::uint64_t before = run().bytes_after;
+  forget_now(first);
+  run();
+  EXPECT_LT(run().bytes_after + 350'000, before);
+  all_points_are_whole();
+}
+
+TEST_F(PruneTest, an_independent_point_survives_the_loss_of_every_older_pack) {
+  env.put_file("/source/a", noise(300'000, 1));
+  backup();
+  std::vector<std::string> older;
+  ASSERT_TRUE(vault->store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t) { older.emplace_back(name); }));
+  CaptureOptions apart = options();
+  apart.kind = [](const PointList&) -> Result<KindChoice> { return KindChoice{PointKind::full, true}; };
+  env.advance(kDay);
+  const PointId second = capture(*vault, apart, progress, silent)->point.id;
+  for (int i = 0; i < 40; ++i) backup();  // so that index runs are merged
+  for (const std::string& name : older) ASSERT_TRUE(vault->store().remove({ObjectKind::pack, name}));
+  const auto index = *Index::load(*vault);
+  ChunkReader chunks(*vault, *index);
+  std::uint64_t bytes = 0;
+  const auto walked = walk_tree(chunks, vault->point(second.hex())->root, [&](const std::string&, const Entry& e) -> Result<Walk> {
+    for (const ChunkRef& ref : e.content.refs) bytes += HF_TRY(chunks.read(ref.id)).bytes.size();
+    return Walk::descend;
+  });
+  EXPECT_TRUE(walked) << walked.error().message;
+  EXPECT_EQ(bytes, 300'000u);
 }
 
 TEST_F(PruneTest, a_damaged_point_stops_it_before_anything_is_removed) {

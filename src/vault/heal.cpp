@@ -8,8 +8,6 @@
 namespace hf {
 namespace {
 
-std::string plural(std::uint64_t n, std::string_view one, std::string_view many) { return human_count(n) + " " + std::string(n == 1 ? one : many); }
-
 std::string kib(std::uint32_t bytes) { return std::to_string(bytes / 1024) + " KiB"; }  // blocks are powers of two
 
 /// The pack as it is, block by block, and what parity makes of it.
@@ -69,7 +67,7 @@ Result<Healing> Mender::mend() {
       else bad.push_back(index);
     }
     if (bad.size() > rows.size())
-      return Error(Code::corrupt, "more is damaged than its parity can mend: " + plural(bad.size(), "block", "blocks") + " of " + kib(shape_.block_bytes()) + " in one group, and parity for " + human_count(rows.size()));
+      return Error(Code::corrupt, "more is damaged than its parity can mend: " + counted(bad.size(), "block", "blocks") + " of " + kib(shape_.block_bytes()) + " in one group, and parity for " + human_count(rows.size()));
     HF_TRY(solve(group, bad));
     for (const std::uint64_t index : bad) {
       out.first_offset = out.blocks == 0 ? index << shape_.block_bits : std::min(out.first_offset, index << shape_.block_bits);
@@ -109,7 +107,7 @@ Result<ByteView> Mender::block(std::uint64_t index) {
 
 std::string Healing::text() const {
   if (blocks == 0) return was_cut ? "cut back to its size" : "every block is what it should be";
-  return plural(blocks, "block", "blocks") + " of " + kib(block_bytes) + " rebuilt from parity";
+  return counted(blocks, "block", "blocks") + " of " + kib(block_bytes) + " rebuilt from parity";
 }
 
 Result<Healing> heal_pack(ObjectStore& store, const PackId& pack, bool may_be_missing) {

@@ -132,27 +132,30 @@ Result<bool> IndexRun::may_hold(const ChunkKey& key) const {
   return filter_has(ByteView(*bits).subspan(block % kFilterPageBlocks * kFilterBlockBytes, kFilterBlockBytes), key);
 }
 
-Result<std::optional<ChunkPlace>> IndexRun::find(const ChunkKey& key, PageCache& cache) const {
-  if (!HF_TRY(may_hold(key))) return std::optional<ChunkPlace>();
+Status IndexRun::find(const ChunkKey& key, PageCache& cache, const std::function<bool(const ChunkPlace&)>& visit) const {
+  if (!HF_TRY(may_hold(key))) return {};
   const auto& fences = table_.fences;
   auto page = static_cast<std::size_t>(std::lower_bound(fences.begin(), fences.end(), key.high) - fences.begin());
   if (page > 0) --page;
   for (; page < fences.size() && fences[page] <= key.high; ++page) {
     const auto plain = HF_TRY(entry_page(page, cache));
-    std::size_t low = 0, high = plain->size() / IndexEntry::kBytes;
+    const auto entry = [&](std::size_t i) { return decode_index_entry(ByteView(*plain).subspan(i * IndexEntry::kBytes, IndexEntry::kBytes)); };
+    const std::size_t count = plain->size() / IndexEntry::kBytes;
+    std::size_t low = 0, high = count;  // to the first that is not less
     while (low < high) {
       const std::size_t middle = (low + high) / 2;
-      const IndexEntry e = decode_index_entry(ByteView(*plain).subspan(middle * IndexEntry::kBytes, IndexEntry::kBytes));
-      if (e.key < key) low = middle + 1;
-      else if (e.key > key) high = middle;
-      else {
-        if (e.pack >= table_.packs.size()) return Error(Code::corrupt, "index run " + name_.substr(0, 8) + " is damaged", "make the index anew: holdfast rebuild");
-        const IndexedPack& p = table_.packs[e.pack];
-        return std::optional(ChunkPlace{p.id, p.pack_class, e.offset, e.stored_bytes, e.chunk});
-      }
+      if (entry(middle).key < key) low = middle + 1;
+      else high = middle;
+    }
+    for (; low < count; ++low) {
+      const IndexEntry e = entry(low);
+      if (e.key != key) return {};
+      if (e.pack >= table_.packs.size()) return Error(Code::corrupt, "index run " + name_.substr(0, 8) + " is damaged", "make the index anew: holdfast rebuild");
+      const IndexedPack& p = table_.packs[e.pack];
+      if (visit(ChunkPlace{p.id, p.pack_class, e.offset, e.stored_bytes, e.chunk})) return {};
     }
   }
-  return std::optional<ChunkPlace>();
+  return {};
 }
 
 Status IndexRun::for_each(const std::function<Status(const IndexEntry&)>& visit) const {
@@ -234,16 +237,24 @@ Result<std::optional<ChunkPlace>> Index::find(const ChunkId& id) const {
     runs = runs_;
   }
   const ChunkKey key = ChunkKey::of(id);
-  for (auto run = runs->rbegin(); run != runs->rend(); ++run)
-    if (auto place = HF_TRY((*run)->find(key, *cache_)); place && (distrusted_.empty() || !distrusted_.contains(place->pack))) return place;
-  return std::optional<ChunkPlace>();
+  std::optional<ChunkPlace> found;
+  const auto take = [&](const ChunkPlace& place) {
+    if (!distrusted_.empty() && distrusted_.contains(place.pack)) return false;
+    found = place;
+    return true;
+  };
+  for (auto run = runs->rbegin(); run != runs->rend() && !found; ++run) HF_TRY((*run)->find(key, *cache_, take));
+  return found;
 }
 
 Result<std::vector<ChunkPlace>> Index::find_all(const ChunkId& id) const {
   const ChunkKey key = ChunkKey::of(id);
   std::vector<ChunkPlace> out;
   for (const auto& run : runs())
-    if (auto place = HF_TRY(run->find(key, *cache_))) out.push_back(*place);
+    HF_TRY(run->find(key, *cache_, [&](const ChunkPlace& place) {
+      out.push_back(place);
+      return false;
+    }));
   std::stable_partition(out.begin(), out.end(), [&](const ChunkPlace& p) { return !distrusted_.contains(p.pack); });
   return out;
 }
@@ -316,23 +327,14 @@ Status Index::join(std::vector<std::shared_ptr<IndexRun>> runs, const std::unord
     place.push_back(without.contains(p.id) ? kLeftOut : static_cast<std::uint32_t>(kept.size()));
     if (place.back() != kLeftOut) kept.push_back(p);
   }
-  std::optional<IndexEntry> ahead;
-  const auto fetch = [&]() -> Result<std::optional<IndexEntry>> {
+  // A chunk that lies in several packs keeps its places: an independent point has its own.
+  const EntrySource next = [&]() -> Result<std::optional<IndexEntry>> {
     for (;;) {
       auto e = HF_TRY(entries.next());
       if (!e) return e;
       e->pack = place[e->pack];
       if (e->pack != kLeftOut) return e;
     }
-  };
-  ahead = HF_TRY(fetch());
-  const EntrySource next = [&]() -> Result<std::optional<IndexEntry>> {
-    std::optional<IndexEntry> e = std::exchange(ahead, std::nullopt);
-    if (!e) return e;
-    // Stored twice, by two writers or again after damage: one place is enough, if it is the good one.
-    for (ahead = HF_TRY(fetch()); ahead && ahead->key == e->key; ahead = HF_TRY(fetch()))
-      if (distrusted_.contains(kept[e->pack].id)) e = ahead;
-    return e;
   };
   const ObjectName joined{ObjectKind::index, HF_TRY(write_index_run(vault_, kept, entries.total(), next, supersedes))};
   for (const RunId& id : supersedes) HF_TRY(vault_.store().remove({ObjectKind::index, id.hex()}));

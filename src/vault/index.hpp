@@ -35,7 +35,8 @@ class IndexRun {
   ~IndexRun();
   const std::string& name() const { return name_; }
   const IndexTable& table() const { return table_; }
-  Result<std::optional<ChunkPlace>> find(const ChunkKey& key, PageCache& cache) const;
+  /// Calls `visit` with the places of the chunk, one after the other, until it gives true.
+  Status find(const ChunkKey& key, PageCache& cache, const std::function<bool(const ChunkPlace&)>& visit) const;
   /// All entries in order; IndexEntry::pack points into table().packs. Stops where `visit` gives an error.
   Status for_each(const std::function<Status(const IndexEntry&)>& visit) const;
   /// The entries of one page.

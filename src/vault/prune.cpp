@@ -6,6 +6,7 @@
 #include <set>
 
 #include "store/overlay/overlay_store.hpp"
+#include "vault/recompress.hpp"
 #include "vault/repack.hpp"
 #include "vault/stock.hpp"
 
@@ -210,14 +211,23 @@ Result<bool> Pruner::retire() {
   index->distrust(distrusted);
   index->leave_out(retired_before);
 
-  ClaimSet live, dead;
-  HF_TRY(mark_(vault_, *index, points, live, progress_));
+  std::map<std::optional<PointId>, std::vector<RecoveryPoint>> by_domain;
+  for (const RecoveryPoint& p : points) by_domain[p.domain].push_back(p);
+  Needed needed;
+  ClaimSet dead;
+  for (const auto& [domain, of_domain] : by_domain) HF_TRY(mark_(vault_, *index, of_domain, needed.of(domain), progress_));
   // While sessions run, packs that no point needs may be theirs: only what a removed point needed is surely waste.
   if (busy && !removed_.empty()) static_cast<void>(mark_(vault_, *index, removed_, dead, progress_));
   HF_TRY(stop_if_asked());
-  report_.chunks_live = live.size();
+  report_.chunks_live = needed.size();
 
-  const RepackPlan plan = HF_TRY(plan_repack(*index, stock, retired_before, live, busy ? &dead : nullptr, {options_.unused_percent_max, options_.repack_bytes_max, vault_.store().traits().pack_bytes}));
+  RepackLimits limits{options_.unused_percent_max, options_.repack_bytes_max, vault_.store().traits().pack_bytes, nullptr};
+  WriteOptions write = options_.write;
+  if (options_.recompress_level) {
+    write.compression_level = *options_.recompress_level;
+    limits.recompress = HF_TRY(ask_recompress(vault_, *options_.recompress_level, progress_));
+  }
+  RepackPlan plan = HF_TRY(plan_repack(*index, stock, retired_before, needed, busy ? &dead : nullptr, limits));
   report_.packs = stock.listed.size();
   report_.bytes_unused = plan.bytes_unused_left;
   // Copies of small objects: made anew where points went, so that a rebuild does not bring them back, or where many small
@@ -234,7 +244,8 @@ Result<bool> Pruner::retire() {
 
   report_.packs_dead = plan.dead.size();
   report_.packs_repacked = plan.repack.size();
-  const RepackResult copied = HF_TRY(repack(vault_, *index, plan, options_.write, renew_copies ? &points : nullptr, progress_));
+  report_.packs_recompressed = plan.recompress.size();
+  const RepackResult copied = HF_TRY(repack(vault_, *index, plan, write, renew_copies ? &points : nullptr, progress_));
   report_.bytes_repacked += copied.bytes_read;
   report_.bytes_written += copied.bytes_written;
   HF_TRY(stop_if_asked());

@@ -19,6 +19,8 @@ struct PruneOptions {
   std::int64_t fence_after_ns = 3LL * 24 * 3600 * 1'000'000'000;  ///< a session this old is taken for dead
   double unused_percent_max = 5;                ///< waste that is left in packs, of all that they hold
   std::optional<std::uint64_t> repack_bytes_max;  ///< of packs that are read to copy what is live in them
+  /// Packs that a verify has read back are compressed anew at this level where that saves a thirtieth.
+  std::optional<int> recompress_level;
   WriteOptions write;
 };
 
@@ -26,7 +28,7 @@ struct PruneReport {
   std::uint64_t points_removed = 0;
   std::uint64_t points_waiting = 0;      ///< forgotten, in their grace or under a hold
   std::int64_t clock_doubt_ns = 0;       ///< how far this clock is ahead of what it is trusted for; 0: trusted
-  std::uint64_t packs = 0, packs_dead = 0, packs_repacked = 0, packs_removed = 0, packs_restored = 0;
+  std::uint64_t packs = 0, packs_dead = 0, packs_repacked = 0, packs_recompressed = 0, packs_removed = 0, packs_restored = 0;
   std::uint64_t packs_waiting = 0, bytes_waiting = 0;  ///< retired, and not removed before sessions end
   std::uint64_t bytes_repacked = 0, bytes_written = 0; ///< read from packs with waste; written into new ones
   std::uint64_t bytes_before = 0, bytes_after = 0;     ///< of all objects of the vault

@@ -7,22 +7,27 @@
 namespace hf {
 namespace {
 
-/// The place of each live chunk that counts, in order of keys; `visit(key, pack)` with positions in entries.packs().
-/// Where none counts (all are in packs that are missing or retired) it is not visited.
+/// The places that count of each chunk that is needed, in order of keys: `visit(key, packs)` with positions in
+/// entries.packs(). Where none counts (all are in packs that are missing or retired) it is not visited.
 template <class Visit, class Dead>
-Status for_each_live_place(MergedEntries& entries, const std::vector<std::uint8_t>& quality, const ClaimSet& live, Visit&& visit, Dead&& dead) {
+Status for_each_live_place(MergedEntries& entries, const std::vector<std::uint8_t>& quality, const Needed& needed, Visit&& visit, Dead&& dead) {
+  // Of equal places the pack with the smaller id: every prune chooses the same.
+  const auto better = [&](std::uint32_t a, std::uint32_t b) { return quality[a] != quality[b] ? quality[a] > quality[b] : entries.packs()[a].id < entries.packs()[b].id; };
+  std::vector<std::uint32_t> places;
   std::optional<IndexEntry> e = HF_TRY(entries.next());
   while (e) {
     const ChunkKey key = e->key;
-    const bool is_live = live.contains(key);
-    std::uint32_t best = e->pack;
+    const std::size_t wanted = needed.places(key);
+    places.clear();
     for (; e && e->key == key; e = HF_TRY(entries.next())) {
-      if (!is_live) dead(key, e->pack);
-      // Of equal places the pack with the smaller id: every prune chooses the same.
-      const bool better = quality[e->pack] != quality[best] ? quality[e->pack] > quality[best] : entries.packs()[e->pack].id < entries.packs()[best].id;
-      if (better) best = e->pack;
+      if (wanted == 0) dead(key, e->pack);
+      else if (quality[e->pack] > 0) places.push_back(e->pack);
     }
-    if (is_live && quality[best] > 0) visit(key, best);
+    if (places.empty()) continue;
+    std::sort(places.begin(), places.end(), better);
+    places.erase(std::unique(places.begin(), places.end()), places.end());
+    if (places.size() > wanted) places.resize(wanted);
+    visit(key, places);
   }
   return {};
 }
@@ -53,6 +58,13 @@ class Copier {
     HF_TRY(seal());
     return finish_pack();
   }
+  /// To be called before chunks are added that keep several places: none comes twice into one pack. What is added next up
+  /// to the next call must be these and others that come once.
+  Status keep_apart(std::span<const ChunkKey> keys) {
+    if (std::any_of(keys.begin(), keys.end(), [&](const ChunkKey& key) { return apart_.contains(key); })) HF_TRY(finish());
+    apart_.insert(keys.begin(), keys.end());
+    return {};
+  }
   std::vector<FinishedPack> done;
 
  private:
@@ -70,6 +82,7 @@ class Copier {
   }
   Status finish_if_full() { return pack_->stored_bytes() >= pack_bytes_ ? finish_pack() : Status(); }
   Status finish_pack() {
+    apart_.clear();
     if (!pack_) return {};
     const auto pack = std::move(pack_);
     done.push_back(HF_TRY(pack->finish()));
@@ -83,9 +96,20 @@ class Copier {
   std::unique_ptr<PackWriter> pack_;
   std::vector<NewChunk> chunks_;
   Buffer plain_;
+  std::set<ChunkKey> apart_;  // in the open pack, of those that keep several places
 };
 
-Status copy_pack(Vault& vault, ChunkReader& chunks, const PackId& id, ClaimSet& to_copy, SegmentOpener& opener, Buffer& frame, Copier& to, RepackResult& result) {
+bool wants(const RepackPlan& plan, const ChunkKey& key, const PackId& from) {
+  if (plan.to_copy->contains(key)) return true;
+  const auto apart = plan.to_copy_apart.find(key);
+  return apart != plan.to_copy_apart.end() && apart->second.contains(from);
+}
+void copied(RepackPlan& plan, const ChunkKey& key, const PackId& from) {
+  plan.to_copy->erase(key);  // once is enough
+  if (const auto apart = plan.to_copy_apart.find(key); apart != plan.to_copy_apart.end()) apart->second.erase(from);
+}
+
+Status copy_pack(Vault& vault, ChunkReader& chunks, const PackId& id, RepackPlan& plan, SegmentOpener& opener, Buffer& frame, Copier& to, RepackResult& result) {
   const auto doing = [&] { return "copying from pack " + id.brief(); };
   const auto reader = HF_TRY(chunks.pack(id));
   const PackDirectory directory = HF_TRY(read_pack_directory(vault, *reader, opener).context(doing));
@@ -93,16 +117,21 @@ Status copy_pack(Vault& vault, ChunkReader& chunks, const PackId& id, ClaimSet& 
   for (const SegmentInfo& s : directory.segments) {
     std::vector<std::size_t> wanted;
     for (std::size_t i = 0; i < s.chunks.size(); ++i)
-      if (to_copy.contains(ChunkKey::of(s.chunks[i].first))) wanted.push_back(i);
+      if (wants(plan, ChunkKey::of(s.chunks[i].first), id)) wanted.push_back(i);
     if (wanted.empty()) continue;
-    if (wanted.size() == s.chunks.size()) {
+    std::vector<ChunkKey> apart;
+    for (std::size_t i : wanted)
+      if (const ChunkKey key = ChunkKey::of(s.chunks[i].first); plan.to_copy_apart.contains(key)) apart.push_back(key);
+    HF_TRY(to.keep_apart(apart));
+    const bool as_it_is = !plan.recompress.contains(id) || !s.bases.empty();
+    if (wanted.size() == s.chunks.size() && as_it_is) {
       frame.resize(s.stored_bytes);
       HF_TRY(reader->read(s.offset, frame).context(doing));
       HF_TRY(to.add_body(s, HF_TRY(opener.open_body(frame).context(doing))));
     } else {
       for (std::size_t i : wanted) HF_TRY(to.add(s.chunks[i].first, HF_TRY(chunks.read(s.chunks[i].first).context(doing)).bytes));
     }
-    for (std::size_t i : wanted) to_copy.erase(ChunkKey::of(s.chunks[i].first));  // once is enough
+    for (std::size_t i : wanted) copied(plan, ChunkKey::of(s.chunks[i].first), id);
   }
   return {};
 }
@@ -131,7 +160,7 @@ Status write_runs(const Vault& vault, std::vector<FinishedPack> packs) {
 
 }  // namespace
 
-Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std::unordered_set<PackId>& retired, const ClaimSet& live, const ClaimSet* only_with,
+Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std::unordered_set<PackId>& retired, const Needed& needed, const ClaimSet* only_with,
                                const RepackLimits& limits) {
   RepackPlan plan;
   std::vector<std::uint8_t> quality;  // 0: no place at all, 1: found damaged, 2: sound
@@ -142,7 +171,10 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
   std::vector<std::uint64_t> live_count(packs.size());
   std::vector<bool> surely_waste(packs.size(), only_with == nullptr);
   HF_TRY(for_each_live_place(
-      entries, quality, live, [&](const ChunkKey&, std::uint32_t pack) { ++live_count[pack]; },
+      entries, quality, needed,
+      [&](const ChunkKey&, const std::vector<std::uint32_t>& places) {
+        for (std::uint32_t pack : places) ++live_count[pack];
+      },
       [&](const ChunkKey& key, std::uint32_t pack) {
         if (only_with != nullptr && only_with->contains(key)) surely_waste[pack] = true;
       }));
@@ -197,22 +229,31 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
     if (small.size() > kSmallMax)
       for (std::size_t i : small) choose(i);
   }
+  if (limits.recompress)
+    for (const Candidate& c : candidates) {
+      if (packs[c.pack].pack_class != PackClass::data || chosen[c.pack] || !HF_TRY(limits.recompress(packs[c.pack]))) continue;
+      if (choose(c.pack)) plan.recompress.insert(packs[c.pack].id);
+    }
   for (PackClass pack_class : {PackClass::data, PackClass::metadata})
     for (std::size_t i = 0; i < packs.size(); ++i)
       if (chosen[i] && packs[i].pack_class == pack_class) plan.repack.push_back(packs[i].id);
   if (!plan.repack.empty()) {
     auto again = HF_TRY(read());
     HF_TRY(for_each_live_place(
-        again, quality, live,
-        [&](const ChunkKey& key, std::uint32_t pack) {
-          if (chosen[pack]) plan.to_copy->insert(key);
+        again, quality, needed,
+        [&](const ChunkKey& key, const std::vector<std::uint32_t>& places) {
+          for (std::uint32_t pack : places) {
+            if (!chosen[pack]) continue;
+            if (places.size() == 1) plan.to_copy->insert(key);
+            else plan.to_copy_apart[key].insert(packs[pack].id);
+          }
         },
         [](const ChunkKey&, std::uint32_t) {}));
   }
   return plan;
 }
 
-Result<RepackResult> repack(Vault& vault, const Index& index, const RepackPlan& plan, const WriteOptions& options, const std::vector<RecoveryPoint>* copies_for, Progress& progress) {
+Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, const WriteOptions& options, const std::vector<RecoveryPoint>* copies_for, Progress& progress) {
   RepackResult result;
   std::map<PackId, PackClass> class_of;
   for (const IndexedPack& p : index.packs()) class_of[p.id] = p.pack_class;
@@ -223,7 +264,7 @@ Result<RepackResult> repack(Vault& vault, const Index& index, const RepackPlan& 
   progress.items_total = plan.repack.size();
   for (const PackId& id : plan.repack) {
     if (progress.stop_requested) return Error(Code::cancelled, "stopped", "everything is whole; run it again: holdfast prune");
-    HF_TRY(copy_pack(vault, chunks, id, *plan.to_copy, opener, frame, class_of[id] == PackClass::data ? data : metadata, result));
+    HF_TRY(copy_pack(vault, chunks, id, plan, opener, frame, class_of[id] == PackClass::data ? data : metadata, result));
     ++progress.items_done;
     progress.bytes_done = result.bytes_read;
   }
@@ -241,6 +282,8 @@ Result<RepackResult> repack(Vault& vault, const Index& index, const RepackPlan& 
   std::move(metadata.done.begin(), metadata.done.end(), std::back_inserter(done));
   for (const FinishedPack& p : done) result.bytes_written += p.pack.stored_bytes;
   // What was to be copied and lies in none of the packs as their directories tell it: the index is wrong about it.
+  for (const auto& [key, places] : plan.to_copy_apart)
+    if (!places.empty()) plan.to_copy->insert(key);
   if (plan.to_copy->size() > 0) return Error(Code::corrupt, std::to_string(plan.to_copy->size()) + " chunks are not where the index says; nothing was removed", "see what is wrong: holdfast verify");
   HF_TRY(write_runs(vault, std::move(done)));
   return result;

@@ -1,7 +1,10 @@
 #pragma once
 // Which packs a prune gives up, and the copying of what is live in them.
 
+#include <functional>
 #include <map>
+#include <memory>
+#include <set>
 
 #include "base/progress.hpp"
 #include "vault/stock.hpp"
@@ -9,25 +12,57 @@
 
 namespace hf {
 
+/// Is a pack that needs no copying worth to be compressed anew?
+using AskRecompress = std::function<Result<bool>(const IndexedPack&)>;
+
 struct RepackLimits {
   double unused_percent_max = 5;
   std::optional<std::uint64_t> bytes_max;  ///< of packs chosen for copying
   std::uint64_t pack_bytes = 32u << 20;    ///< packs below a quarter of it are joined when there are many
+  AskRecompress recompress;                ///< absent: none is
+};
+
+/// Chunks that points need, by dedup domain (RecoveryPoint::domain). What two domains need is kept in two packs, where it
+/// lies in two: that is what an independent full point was made for.
+class Needed {
+ public:
+  /// The set of a domain, made when first asked for; nullopt: of the points before the first independent one.
+  ClaimSet& of(const std::optional<PointId>& domain) {
+    auto& set = domains_[domain];
+    if (!set) set = std::make_unique<ClaimSet>();
+    return *set;
+  }
+  /// How many packs it should lie in; 0: nobody needs it.
+  std::size_t places(const ChunkKey& key) const {
+    std::size_t n = 0;
+    for (const auto& [domain, set] : domains_) n += set->contains(key) ? 1U : 0U;
+    return n;
+  }
+  std::size_t size() const {
+    std::size_t n = 0;
+    for (const auto& [domain, set] : domains_) n += set->size();
+    return n;
+  }
+
+ private:
+  std::map<std::optional<PointId>, std::unique_ptr<ClaimSet>> domains_;
 };
 
 struct RepackPlan {
   std::vector<PackId> dead;            ///< no chunk in them is needed from there
   std::vector<PackId> repack;          ///< what is live in them is copied; both classes, data first
+  std::set<PackId> recompress;         ///< of those: segments that are no deltas are compressed anew
   std::vector<PackId> without_chunks;  ///< they hold only copies of small objects
   std::vector<PackId> orphans;         ///< in no run
   std::vector<PackId> vanished;        ///< in the index, not there, and not needed
   std::unique_ptr<ClaimSet> to_copy = std::make_unique<ClaimSet>();  ///< chunks whose live place is in a pack of `repack`
+  std::map<ChunkKey, std::set<PackId>> to_copy_apart;  ///< likewise, of those that keep several places: into a pack for each
   std::uint64_t bytes_unused_left = 0; ///< waste that stays, estimated by the share of chunks
 };
 
-/// `live`: what points need. Of a chunk that lies in several packs one place counts, in a sound pack if there is one.
+/// Of a chunk that lies in several packs as many places count as domains need it, in sound packs if there are.
 /// `only_with`: packs count as dead only where one of these chunks is in them (nullptr: all that nobody needs).
-Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std::unordered_set<PackId>& retired, const ClaimSet& live, const ClaimSet* only_with,
+Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std::unordered_set<PackId>& retired, const Needed& needed, const ClaimSet* only_with,
                                const RepackLimits& limits);
 
 struct RepackResult {
@@ -36,6 +71,6 @@ struct RepackResult {
 /// Copies, and writes an index run of the copies: everything is durable when it returns. Segments that are live as a whole
 /// are sealed anew as they are, others are compressed anew. With `copies_for`, also copies of the description, the key
 /// slots and these points. Crash: chunks stored twice, nothing else. One thread: the same plan gives the same sizes.
-Result<RepackResult> repack(Vault& vault, const Index& index, const RepackPlan& plan, const WriteOptions& options, const std::vector<RecoveryPoint>* copies_for, Progress& progress);
+Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, const WriteOptions& options, const std::vector<RecoveryPoint>* copies_for, Progress& progress);
 
 }  // namespace hf

@@ -160,6 +160,13 @@ Status WriteSession::adopt() {
   return write_run();
 }
 
+void WriteSession::store_all_anew() {
+  std::unordered_set<PackId> all;
+  for (const IndexedPack& p : index_->packs()) all.insert(p.id);
+  index_->distrust(std::move(all));
+  delta_.reset();
+}
+
 Result<bool> WriteSession::claim(const ChunkId& id) {
   const ChunkKey key = ChunkKey::of(id);
   if (claimed_.contains(key)) return false;

@@ -75,6 +75,8 @@ class WriteSession {
   const Index& index() const { return *index_; }
   const PointId& point_id() const { return point_id_; }
 
+  /// From now on nothing that is in the vault counts as stored, and nothing is built on it. Before the first claim.
+  void store_all_anew();
   /// True if the caller must store the chunk now; false if it is stored or being stored. A caller that can't store what
   /// it claimed must fail the session.
   Result<bool> claim(const ChunkId& id);
