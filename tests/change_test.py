@@ -59,6 +59,55 @@ class ChangeDetection(Case):
         again = self.backup(self.source, "--kind", "full")
         self.assertEqual((again["bytes_read"], again["bytes_new"], again["kind"]), (500_000, 0, "full"))
 
+    def test_kinds_trust_what_they_say(self):
+        for name in "abc":
+            self.write(f"source/{name}", trees.noise(ord(name), 200_000))
+        settle()
+        first = self.backup(self.source)
+        self.assertEqual((first["kind"], first["parent"]), ("full", None))
+        self.write("source/a", trees.noise(10, 200_000))
+        settle()
+        incremental = self.backup(self.source, "--kind", "incremental")
+        self.assertEqual((incremental["kind"], incremental["parent"], incremental["bytes_read"]), ("incremental", first["point"], 200_000))
+        self.write("source/b", trees.noise(11, 200_000))
+        settle()
+        # Since the last full both have changed, and only one of them is new.
+        differential = self.backup(self.source, "--kind", "differential")
+        self.assertEqual((differential["kind"], differential["parent"], differential["bytes_read"]), ("differential", first["point"], 400_000))
+        self.assertLess(differential["bytes_new"], 250_000)
+        after = self.backup(self.source, "--kind", "incremental")
+        self.assertEqual((after["parent"], after["bytes_read"]), (differential["point"], 0))
+        full = self.backup(self.source, "--kind", "full")
+        self.assertEqual((full["kind"], full["parent"], full["bytes_read"], full["independent"]), ("full", None, 600_000, False))
+        listed = self.ask("points")
+        self.assertEqual([p["kind"] for p in listed], ["full", "incremental", "differential", "incremental", "full"])
+        self.assertEqual([p["base_full"] for p in listed], [None] + [first["point"]] * 3 + [None])
+        self.assertSameTree(self.source, self.restore())
+
+    def test_a_full_stores_again_what_lies_in_packs_that_are_gone(self):
+        self.write("source/a", trees.noise(1, 300_000))
+        settle()
+        self.backup(self.source)
+        for pack in self.vault_files("packs"):
+            os.remove(pack)
+        again = self.backup(self.source, "--kind", "full")
+        self.assertGreater(again["bytes_new"], 300_000)
+        self.assertSameTree(self.source, self.restore())
+
+    def test_an_independent_full_shares_nothing(self):
+        self.write("source/a", trees.noise(1, 300_000))
+        settle()
+        self.backup(self.source)
+        older = self.vault_files("packs")
+        apart = self.backup(self.source, "--independent")
+        self.assertEqual((apart["kind"], apart["independent"], apart["bytes_delta"]), ("full", True, 0))
+        self.assertGreater(apart["bytes_new"], 300_000)
+        self.assertEqual([p["independent"] for p in self.ask("points")], [False, True])
+        for pack in older:
+            os.remove(pack)
+        self.assertSameTree(self.source, self.restore())
+        self.assertIn("only a full point can be independent", self.run_it("backup", self.source, "--independent", "--kind", "incremental", expect=2).messages)
+
     def test_one_changed_file_among_many_is_the_only_one_read(self):
         for i in range(200):
             self.write(f"source/{i % 7}/file-{i}", trees.noise(i, 1000))

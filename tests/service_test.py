@@ -129,6 +129,37 @@ class Run(ServiceCase):
         self.assertEqual(report["outcome"], "done")
         self.assertIn("dayly", report["error"]["message"])
 
+    def test_kinds_and_keep_rules_of_the_policy_are_followed(self):
+        self.folder("docs")
+        self.write("docs/file", "0")
+        self.config(self.source(full_every="year", keep_last=2, grace="1s"))
+        reports = []
+        for i in range(4):
+            self.write("docs/file", str(i))
+            reports.append(self.sources("--now")["docs"])
+        self.assertEqual([r["backup"]["kind"] for r in reports], ["full"] + ["incremental"] * 3)
+        self.assertEqual([len(r["forgotten"]) for r in reports], [0, 0, 1, 1])
+        self.assertEqual(len(self.ask("points")), 2)
+        self.assertEqual(reports[2]["forgotten"], [reports[0]["backup"]["point"]])
+        # A second later their grace has passed, and the next run gives the space back.
+        time.sleep(1.1)
+        self.assertEqual(self.ask("run", "--now")["prune"]["points_removed"], 2)
+        self.assertEqual(self.ask("run", "--now")["prune"], None)
+        self.config(self.source(keep_last=1, forget=False))
+        self.assertEqual(self.sources("--now")["docs"]["forgotten"], [])
+
+    def test_rates_are_kept(self):
+        self.write("docs/file", os.urandom(300_000))
+        self.config(self.source(read_rate="200K"))
+        begin = time.monotonic()
+        self.assertEqual(self.sources("--now")["docs"]["outcome"], "done")
+        self.assertGreater(time.monotonic() - begin, 0.9)  # at most half a second's worth at once
+        self.write("docs/file", os.urandom(300_000))
+        self.config(self.source(write_rate="200K"))
+        begin = time.monotonic()
+        self.assertEqual(self.sources("--now")["docs"]["outcome"], "done")
+        self.assertGreater(time.monotonic() - begin, 0.9)
+
     def test_unreadable_items_are_status_3(self):
         self.as_ordinary_user()
         self.init()

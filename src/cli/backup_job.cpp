@@ -3,7 +3,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.hpp"
+#include "cli/policy_facts.hpp"
 #include "cli/progress_view.hpp"
+#include "policy/kinds.hpp"
+#include "service/notify.hpp"
+#include "store/throttle/throttled_store.hpp"
 #include "version.hpp"
 
 namespace hf::cli {
@@ -27,7 +31,24 @@ class ProblemTeller final : public ProblemSink {
   std::uint64_t count_ HF_GUARDED_BY(mutex_) = 0;
 };
 
-std::string counted(std::uint64_t n, std::string_view noun) { return human_count(n) + " " + std::string(noun) + (n == 1 ? "" : "s"); }
+/// The vault, and the limits under which it is written and sources are read.
+class Throttle {
+ public:
+  Throttle(Invocation& in, Vault& vault, const Limits& limits) : vault_(vault) {
+    const RateLimit::Time time{[&env = in.env] { return env.monotonic_ns(); }, real_pause()};
+    if (limits.read_bytes_per_second) reads_ = std::make_unique<RateLimit>(*limits.read_bytes_per_second, time, &in.progress.stop_requested);
+    if (!limits.write_bytes_per_second) return;
+    writes_ = std::make_unique<RateLimit>(*limits.write_bytes_per_second, time, &in.progress.stop_requested);
+    slow_ = vault.over(make_throttled_store(vault.store(), *writes_));
+  }
+  Vault& vault() const { return slow_ ? *slow_ : vault_; }
+  RateLimit* reads() const { return reads_.get(); }
+
+ private:
+  Vault& vault_;
+  std::unique_ptr<RateLimit> reads_, writes_;
+  std::unique_ptr<Vault> slow_;
+};
 
 bool lies_in(const std::string& path, const std::string& directory) {
   return path == directory || (path.starts_with(directory) && (directory == "/" || path[directory.size()] == '/'));
@@ -73,15 +94,35 @@ CaptureOptions capture_options(Invocation& in, std::string vault_directory) {
   return options;
 }
 
-Result<BackupDone> back_up(Invocation& in, Vault& vault, const CaptureOptions& options, const std::string& label) {
-  ProblemTeller problems(in.out);
-  ProgressView view(in.out, in.env, in.progress, label);
-  return finished(capture(vault, options, in.progress, problems), view);
+Result<ChooseKind> kind_chooser(Env& env, const Policy& policy, const std::string& kind, bool independent, const SourcePolicy* source) {
+  if (independent && kind != "auto" && kind != "full") return Error(Code::usage, "only a full point can be independent", "leave out --kind " + kind + ", or --independent");
+  if (independent || kind == "full") return ChooseKind([=](const PointList&) -> Result<KindChoice> { return KindChoice{PointKind::full, independent}; });
+  if (kind == "incremental" || kind == "differential")
+    return ChooseKind([=](const PointList&) -> Result<KindChoice> { return KindChoice{kind == "incremental" ? PointKind::incremental : PointKind::differential, false}; });
+  if (source == nullptr) return ChooseKind();
+  TimeZone zone = HF_TRY(zone_of(env, *source));
+  return ChooseKind([&env, &policy, source, zone = std::move(zone)](const PointList& list) -> Result<KindChoice> {
+    std::vector<PointFacts> facts;
+    for (const RecoveryPoint& p : list.points)
+      if (source_of(policy, p) == source) facts.push_back(facts_of(p));
+    const KindDecision decision = next_kind(facts, source->kinds, zone, env.wall_ns());
+    return KindChoice{decision.kind, decision.independent};
+  });
 }
 
-Result<BackupDone> back_up_stdin(Invocation& in, Vault& vault, const CaptureOptions& options, const std::string& name) {
+Result<BackupDone> back_up(Invocation& in, Vault& vault, CaptureOptions options, const Limits& limits, const std::string& label) {
+  const Throttle throttle(in, vault, limits);
+  options.reads = throttle.reads();
+  ProblemTeller problems(in.out);
+  ProgressView view(in.out, in.env, in.progress, label);
+  return finished(capture(throttle.vault(), options, in.progress, problems), view);
+}
+
+Result<BackupDone> back_up_stdin(Invocation& in, Vault& vault, CaptureOptions options, const Limits& limits, const std::string& name) {
+  const Throttle throttle(in, vault, limits);
+  options.reads = throttle.reads();
   ProgressView view(in.out, in.env, in.progress, name);
-  auto done = finished(capture_stream(vault, 0, name, options, in.progress), view);
+  auto done = finished(capture_stream(throttle.vault(), 0, name, options, in.progress), view);
   if (done && done->captured.point.bytes == 0) in.out.warn("standard input was empty: did the program before the '|' fail?");
   return done;
 }
@@ -99,7 +140,7 @@ void tell_backup(Invocation& in, const BackupDone& backup, const std::string& la
   if (p.unreadable_count > 0)
     in.out.line("  " + counted(p.unreadable_count, "item") + " unreadable: holdfast points show " + p.id.brief() + " --unreadable");
   if (p.inconsistent_count > 0) in.out.line("  " + counted(p.inconsistent_count, "file") + " changed each time it was read");
-  in.out.line("Recovery point " + p.id.brief() + " · " + std::string(name_of(p.kind)) + " · every stored byte confirmed on disk.");
+  in.out.line("Recovery point " + p.id.brief() + " · " + kind_text(p) + " · every stored byte confirmed on disk.");
 }
 
 Json json_of_backup(const BackupDone& backup, const CaptureOptions& options) {
@@ -113,6 +154,7 @@ Json json_of_backup(const BackupDone& backup, const CaptureOptions& options) {
   }
   Json out = {{"point", p.id.hex()},
               {"kind", name_of(p.kind)},
+              {"independent", p.independent()},
               {"parent", p.parent ? Json(p.parent->hex()) : Json(nullptr)},
               {"files", p.files},
               {"bytes", p.bytes},

@@ -5,6 +5,7 @@
 
 #include "cli/verb.hpp"
 #include "point/capture.hpp"
+#include "policy/policy.hpp"
 
 namespace hf::cli {
 
@@ -20,10 +21,14 @@ Status add_exclude_file(Env& env, ExcludeRules& rules, const std::string& file);
 /// Says of each path whether it is there; NotFound names the first that is not. Usage where one lies in the vault.
 Status check_source_path(Env& env, const std::string& path, const std::string& absolute, const std::string& vault_directory);
 
-/// Captures options.paths, with progress and problems shown.
-Result<BackupDone> back_up(Invocation& in, Vault& vault, const CaptureOptions& options, const std::string& label);
+/// Which kind of point to make: "full", "incremental", "differential", or for "auto" what the policy says of `source`; where
+/// no source of the policy has these paths (nullptr), an incremental one. `source` is a loan.
+Result<ChooseKind> kind_chooser(Env& env, const Policy& policy, const std::string& kind, bool independent, const SourcePolicy* source);
+
+/// Captures options.paths, with progress and problems shown, no faster than `limits` say.
+Result<BackupDone> back_up(Invocation& in, Vault& vault, CaptureOptions options, const Limits& limits, const std::string& label);
 /// Captures standard input as a file of that name.
-Result<BackupDone> back_up_stdin(Invocation& in, Vault& vault, const CaptureOptions& options, const std::string& name);
+Result<BackupDone> back_up_stdin(Invocation& in, Vault& vault, CaptureOptions options, const Limits& limits, const std::string& name);
 
 /// The lines that tell what was done.
 void tell_backup(Invocation& in, const BackupDone& done, const std::string& label);

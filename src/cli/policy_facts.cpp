@@ -2,7 +2,6 @@
 
 #include <map>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "cli/text.hpp"
 #include "platform/zone_files.hpp"
@@ -31,12 +30,26 @@ Result<std::vector<const SourcePolicy*>> chosen_sources(const Invocation& in) {
   return out;
 }
 
+PointFacts facts_of(const RecoveryPoint& point) {
+  PointFacts facts;
+  facts.id = point.id;
+  facts.time_ns = point.started_ns;
+  facts.kind = point.kind;
+  facts.complete = point.complete();
+  facts.independent = point.independent();
+  facts.base_full_ns = point.base_full_ns;
+  facts.domain_ns = point.domain_ns;
+  return facts;
+}
+
+std::string kind_text(const RecoveryPoint& point) { return std::string(name_of(point.kind)) + (point.independent() ? ", independent" : ""); }
+
 Result<TimeZone> zone_of(Env& env, const SourcePolicy& source) {
   if (source.time_zone.empty()) return local_time_zone(env);
   return load_time_zone(env, source.time_zone).context([&] { return "time-zone of source '" + source.name + "'"; });
 }
 
-Result<std::vector<JudgedSource>> judged_sources(Env& env, const Policy& policy, const std::vector<const SourcePolicy*>& sources, const PointList& list, bool all_proven,
+Result<std::vector<JudgedSource>> judged_sources(Env& env, const Policy& policy, const std::vector<const SourcePolicy*>& sources, const PointList& list, const std::unordered_set<PointId>& proven,
                                                  const std::vector<StoredHold>& holds) {
   std::map<const SourcePolicy*, std::vector<const RecoveryPoint*>> claimed;
   for (const RecoveryPoint& p : list.points) claimed[source_of(policy, p)].push_back(&p);
@@ -55,13 +68,9 @@ Result<std::vector<JudgedSource>> judged_sources(Env& env, const Policy& policy,
     judged.zone = std::move(zone);
     judged.points = std::move(claimed[source]);
     for (const RecoveryPoint* p : judged.points) {
-      PointFacts& facts = judged.facts.emplace_back();
-      facts.id = p->id;
-      facts.time_ns = p->started_ns;
+      PointFacts& facts = judged.facts.emplace_back(facts_of(*p));
       facts.source = source != nullptr ? source->name : p->source();
-      facts.kind = p->kind;
-      facts.complete = p->complete();
-      facts.proven = all_proven;
+      facts.proven = proven.contains(p->id);
       if (const auto at = held.find(p->id); at != held.end()) {
         facts.held = true;
         facts.hold_reason = at->second->reason;
@@ -78,17 +87,6 @@ Result<std::vector<JudgedSource>> judged_sources(Env& env, const Policy& policy,
   }
   if (!claimed[nullptr].empty()) add(nullptr, local_time_zone(env));
   return out;
-}
-
-Result<bool> all_packs_proven(const Vault& vault) {
-  std::unordered_set<std::string> proven;
-  for (const Vault::StoredProof& stored : HF_TRY(vault.proofs())) {
-    for (const PackId& id : stored.proof.damaged) proven.erase(id.hex());
-    for (const PackId& id : stored.proof.packs) proven.insert(id.hex());
-  }
-  bool all = !proven.empty();
-  if (all) HF_TRY(vault.store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t) { all = all && proven.contains(std::string(name)); }));
-  return all;
 }
 
 }  // namespace hf::cli

@@ -1,6 +1,7 @@
 #pragma once
 // From a vault and a policy to the facts that policy/ decides on.
 
+#include <unordered_set>
 #include <vector>
 
 #include "cli/verb.hpp"
@@ -12,6 +13,12 @@ namespace hf::cli {
 
 /// The policy's sources that a verb works on: all, or the one named by `--source`. Usage where there is none.
 Result<std::vector<const SourcePolicy*>> chosen_sources(const Invocation& in);
+
+/// What a point tells by itself: neither whether it is proven, nor held.
+PointFacts facts_of(const RecoveryPoint& point);
+
+/// "full", "full, independent": for people.
+std::string kind_text(const RecoveryPoint& point);
 
 /// The zone that a source's periods and schedule are counted in.
 Result<TimeZone> zone_of(Env& env, const SourcePolicy& source);
@@ -28,10 +35,6 @@ struct JudgedSource {
 /// Every point of the list in exactly one: those of `sources` first, in their order, then what none claims, if anything.
 /// The points are loans from `list`.
 Result<std::vector<JudgedSource>> judged_sources(Env& env, const Policy& policy, const std::vector<const SourcePolicy*>& sources, const PointList& list,
-                                                 bool all_proven, const std::vector<StoredHold>& holds);
-
-/// Does a read-back of every pack stand recorded that lies in the vault now? Then every point is proven. Costs a listing;
-/// no pack is read. False also where only some are: which points those carry, their trees would have to tell.
-Result<bool> all_packs_proven(const Vault& vault);
+                                                 const std::unordered_set<PointId>& proven, const std::vector<StoredHold>& holds);
 
 }  // namespace hf::cli

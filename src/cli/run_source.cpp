@@ -5,7 +5,11 @@
 #include <utility>
 
 #include "base/units.hpp"
+#include "cli/forgetting.hpp"
+#include "cli/progress_view.hpp"
 #include "cli/vault_access.hpp"
+#include "point/mark.hpp"
+#include "policy/periods.hpp"
 #include "service/hooks.hpp"
 
 namespace hf::cli {
@@ -126,6 +130,8 @@ void SourceRunner::back_up_source(const SourcePolicy& source, SourceReport& repo
     report.outcome = point.complete() ? Outcome::done : Outcome::incomplete;
     state.point = point.id.hex();
     if (point.complete()) state.complete_ns = point.started_ns;
+    backed_up_.push_back(&source);
+    forget_by_retention(source, report);
   } else {
     report.error = std::move(done.error());
   }
@@ -157,8 +163,6 @@ Result<BackupDone> SourceRunner::protect(const SourcePolicy& source) {
                                              {{"HOLDFAST_SOURCE", source.name}, {"HOLDFAST_VAULT", in_.settings.vault}}));
   if (!output.empty()) in_.out.detail(output);
 
-  if (source.limits.read_bytes_per_second || source.limits.write_bytes_per_second)
-    in_.out.warn(source.name + ": read-rate and write-rate are not kept by this version; it goes as fast as it can");
   const std::string vault_directory = HF_TRY(vault_path(in_, in_.settings.vault));
   CaptureOptions options = capture_options(in_, vault_directory);
   options.host = source.host;
@@ -170,12 +174,56 @@ Result<BackupDone> SourceRunner::protect(const SourcePolicy& source) {
   options.one_file_system = source.one_file_system;
   options.tags = source.tags;
   options.tags.push_back(source_tag(source.name));
+  options.kind = HF_TRY(kind_chooser(in_.env, in_.settings.policy, "auto", false, &source));
 
   Vault* const vault = HF_TRY(this->vault());
   in_.progress.bytes_done = in_.progress.bytes_total = 0;
   in_.progress.items_done = in_.progress.items_total = 0;
   in_.progress.errors = 0;
-  return back_up(in_, *vault, options, source.name);
+  return back_up(in_, *vault, options, source.limits, source.name);
+}
+
+void SourceRunner::forget_by_retention(const SourcePolicy& source, SourceReport& report) {
+  if (!source.forgets || source.retention.keeps_everything()) return;
+  const auto work = [&]() -> Status {
+    Vault* const vault = HF_TRY(this->vault());
+    const PointList list = HF_TRY(vault->points());
+    const Choice choice = HF_TRY(choose_by_policy(in_.env, in_.settings.policy, {&source}, *vault, list));
+    HF_TRY(forget_all(*vault, choice.chosen, source.grace, ""));
+    for (const Chosen& c : choice.chosen) report.forgotten.push_back(c.point->id.hex());
+    if (!choice.chosen.empty())
+      in_.out.line("  " + human_count(choice.chosen.size()) + (choice.chosen.size() == 1 ? " point" : " points") + " forgotten by the policy, " + human_count(choice.kept) + " kept; taken back within " +
+                   text_of(source.grace) + " by: holdfast undelete");
+    return {};
+  };
+  if (auto done = work(); !done) {
+    Error error = std::move(done.error());
+    error.message = source.name + ": the backup is made, but older points could not be forgotten: " + error.message;
+    in_.out.warn(error);
+  }
+}
+
+Result<std::optional<PruneReport>> SourceRunner::prune_if_due() {
+  std::optional<PruneReport> none;
+  const bool wanted = std::any_of(backed_up_.begin(), backed_up_.end(), [](const SourcePolicy* s) { return s->prune_every.has_value(); });
+  if (!wanted) return none;
+  Vault* const vault = HF_TRY(this->vault());
+  const PruneDue state = HF_TRY(prune_due(*vault));
+  if (!state.due) return none;
+  const std::int64_t now = in_.env.wall_ns();
+  bool due = false;
+  for (const SourcePolicy* s : backed_up_) {
+    if (!s->prune_every) continue;
+    const TimeZone zone = HF_TRY(zone_of(in_.env, *s));
+    due = due || state.last_ns == 0 || period_of(*s->prune_every, now, zone) != period_of(*s->prune_every, state.last_ns, zone);
+  }
+  if (!due) return none;
+  ProgressView view(in_.out, in_.env, in_.progress, "prune");
+  auto done = prune(*vault, PruneOptions(), marker(in_.settings.jobs), in_.progress);
+  view.stop();
+  if (!done) return done.error();
+  tell_prune(in_.out, *done, false);
+  return std::optional(std::move(*done));
 }
 
 Result<Vault*> SourceRunner::vault() {

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/backup_job.hpp"
+#include "cli/prune_job.hpp"
 #include "service/notify.hpp"
 #include "service/schedule.hpp"
 
@@ -31,6 +32,7 @@ struct SourceReport {
   std::optional<Json> backup;               ///< as of `backup --json`
   std::optional<std::int64_t> next_due_ns;
   std::optional<std::int64_t> late_ns;      ///< age of the newest complete point, where the objective is missed
+  std::vector<std::string> forgotten;       ///< points that its retention no longer kept, in hexadecimal
   std::vector<std::string> untold;          ///< channels that a notice did not reach
   bool stopped = false;                     ///< by Ctrl-C or a signal: no outcome
   int exit_status() const;
@@ -42,10 +44,14 @@ class SourceRunner {
  public:
   SourceRunner(Invocation& in, const RunMode& mode) : in_(in), mode_(mode) {}
   SourceReport turn(const SourcePolicy& source);
+  /// Gives space back where a source that was backed up asks for it and there is something to give back.
+  Result<std::optional<PruneReport>> prune_if_due();
 
  private:
   void back_up_source(const SourcePolicy& source, SourceReport& report, RunState& state);
   Result<BackupDone> protect(const SourcePolicy& source);
+  /// What the retention of the source does not keep. Never a reason for the backup to count as failed.
+  void forget_by_retention(const SourcePolicy& source, SourceReport& report);
   Result<Vault*> vault();
   /// True unless channels want it and none was reached.
   bool tell(Event event, const SourcePolicy& source, SourceReport& report, const RunState& state);
@@ -57,6 +63,7 @@ class SourceRunner {
   const RunMode mode_;
   std::unique_ptr<Vault> vault_;
   std::optional<Error> vault_error_;
+  std::vector<const SourcePolicy*> backed_up_;
 };
 
 }  // namespace hf::cli

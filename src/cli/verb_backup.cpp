@@ -79,9 +79,18 @@ Result<int> run(Invocation& in) {
   for (const std::string& file : in.texts("exclude-file")) HF_TRY(add_exclude_file(in.env, options.excludes, file));
   options.exclude_caches = in.flag("exclude-caches");
   options.one_file_system = in.flag("one-file-system");
-  options.read_everything = in.text("kind") == "full";
   options.tags = in.texts("tag");
   if (in.given("host")) options.host = in.text("host");
+  const std::string kind = in.text("kind");
+  if (from_stdin && (kind == "incremental" || kind == "differential")) return Error(Code::usage, "standard input is read whole each time, so its points are full ones", "leave out --kind " + kind);
+  RecoveryPoint like;
+  like.host = options.host;
+  like.paths = options.paths;
+  like.tags = options.tags;
+  options.kind = HF_TRY(kind_chooser(in.env, in.settings.policy, kind, in.flag("independent"), source_of(in.settings.policy, like)));
+  const Limits limits{in.bytes("read-rate"), in.bytes("write-rate")};
+  for (const auto& rate : {limits.read_bytes_per_second, limits.write_bytes_per_second})
+    if (rate && *rate < 1024) return Error(Code::usage, "less than 1K a second would never end", "for no limit, leave it out");
   const std::string delta = in.text("delta");
   options.write.delta = delta == "off" ? DeltaPolicy::off : delta == "always" ? DeltaPolicy::always : DeltaPolicy::automatic;
   options.write.compression_level = static_cast<int>(in.count("compression-level").value_or(3));
@@ -89,7 +98,7 @@ Result<int> run(Invocation& in) {
   bool made = false;
   const auto vault = HF_TRY(open_or_make_vault(in, made));
   const std::string label = from_stdin ? in.text("stdin-name") : label_of(options.paths);
-  const BackupDone done = HF_TRY(from_stdin ? back_up_stdin(in, *vault, options, label) : back_up(in, *vault, options, label));
+  const BackupDone done = HF_TRY(from_stdin ? back_up_stdin(in, *vault, options, limits, label) : back_up(in, *vault, options, limits, label));
   Json json = json_of_backup(done, options);
   json["vault_made"] = made;
   in.out.json(std::move(json));
@@ -111,11 +120,15 @@ const Verb& backup_verb() {
       .description = {"Walks the paths, reads what changed since the newest point of the same paths and host, and stores what the vault does not "
                       "have yet. The recovery point stands alone: any one can be restored without the others.",
                       "Where no vault was named and none exists, one is made in the user's data directory, with a recovery sheet.",
+                      "A full point reads every byte and checks that each chunk it needs lies in a pack that is there; a differential one takes over what "
+                      "is unchanged since the last full point, an incremental one what is unchanged since the last point. Each restores alone. Without "
+                      "--kind a source of holdfast.toml with these paths decides (full-every, differential-every, independent); else it is incremental, and "
+                      "the first one full.",
                       "What changed a little is stored as what differs from its last version, where the vault's place reads small pieces "
                       "cheaply. Restore and verify open that version too, by themselves; --delta off stores everything alone.",
                       "What can't be read is reported and recorded in the point, the rest is saved, and the exit status is 3. A file that changes "
                       "while it is read is read again, up to three times. Ctrl-C and power cuts lose nothing that was stored: run it again.",
-                      "With --json the answer is an object: point, kind, parent, files, bytes, files_read, files_unchanged, bytes_read, bytes_new, "
+                      "With --json the answer is an object: point, kind, independent, parent, files, bytes, files_read, files_unchanged, bytes_read, bytes_new, "
                       "bytes_stored, bytes_delta (content stored as what differs from older content), bytes_delta_stored (what that takes), "
                       "bytes_delta_saved (estimated), delta_depth (of the deepest segment written), unreadable (a count), unreadable_items, inconsistent, complete, seconds, vault_made, paths."},
       .examples = {{"holdfast backup ~/Documents", "Back up a directory; the first time this makes a vault too."},
@@ -131,7 +144,10 @@ const Verb& backup_verb() {
                   {.name = "stdin-name", .value = "NAME", .help = "the name of that file", .preset = "stdin"},
                   {.name = "tag", .value = "TAG", .help = "mark the point with a word", .repeat = true},
                   {.name = "host", .value = "NAME", .help = "record this host name instead of the machine's", .config = true},
-                  {.name = "kind", .value = "KIND", .help = "full: read every byte and trust no change detection; auto: read what changed", .preset = "auto", .choices = {"auto", "full"}},
+                  {.name = "kind", .value = "KIND", .help = "full: read every byte; differential: trust what is as in the last full; incremental: … in the last point; auto: as the policy says, else incremental", .preset = "auto", .choices = {"auto", "full", "differential", "incremental"}},
+                  {.name = "independent", .help = "a full that shares no stored chunk with earlier points, so that one bad chunk can't reach all generations"},
+                  {.name = "read-rate", .value = "SIZE", .kind = Kind::bytes, .help = "read at most so much a second: 20M", .config = true},
+                  {.name = "write-rate", .value = "SIZE", .kind = Kind::bytes, .help = "write at most so much a second into the vault", .config = true},
                   {.name = "delta", .value = "WHEN", .help = "store what changed as what differs from its last version: auto (where the vault's place reads small pieces cheaply), always, off", .preset = "auto", .choices = {"auto", "off", "always"}, .config = true},
                   {.name = "compression-level", .value = "N", .kind = Kind::count, .help = "zstd level, 1 (quick) to 19 (small)", .preset = "3", .config = true}},
       .run = run,

@@ -7,33 +7,15 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.hpp"
-#include "cli/policy_facts.hpp"
+#include "cli/forgetting.hpp"
 #include "cli/table.hpp"
 #include "cli/vault_access.hpp"
 #include "cli/verbs.hpp"
 #include "vault/deletion.hpp"
+#include "verify/verify.hpp"
 
 namespace hf::cli {
 namespace {
-
-/// A point that is to be forgotten, and why.
-struct Chosen {
-  const RecoveryPoint* point = nullptr;
-  std::string why;
-};
-
-struct Choice {
-  std::vector<Chosen> chosen;
-  std::size_t kept = 0, unclaimed = 0;
-};
-
-void judge(Choice& out, const JudgedSource& source, const Retention& retention, std::int64_t now_ns) {
-  const auto decisions = decide(source.facts, retention, source.zone, now_ns, source.pace_ns);
-  for (std::size_t i = 0; i < decisions.size(); ++i) {
-    if (decisions[i].keep) ++out.kept;
-    else out.chosen.push_back({source.points[i], decisions[i].why_not});
-  }
-}
 
 /// --keep-…: the same numbers for each source of points, whatever the policy says.
 Result<Retention> retention_from_flags(const Invocation& in) {
@@ -50,25 +32,17 @@ Result<Choice> choose_by_rules(Invocation& in, const Vault& vault, const PointLi
   if (by_flags && by_policy) return Error(Code::usage, "either the policy decides, or --keep-… does", "leave one of them out");
   if (!by_flags && !by_policy)
     return Error(Code::usage, "which recovery points?", "name them (holdfast points lists them), or --policy, or rules: holdfast forget --keep-daily 7 --keep-monthly 12 --dry-run");
+  if (by_policy) return choose_by_policy(in.env, in.settings.policy, HF_TRY(chosen_sources(in)), vault, list);
   const std::vector<StoredHold> held = HF_TRY(holds(vault));
-  const bool proven = HF_TRY(all_packs_proven(vault));
-  const std::int64_t now = in.env.wall_ns();
+  const auto proven = HF_TRY(proven_points(vault));
   Choice out;
-  if (by_policy) {
-    const auto sources = HF_TRY(chosen_sources(in));
-    for (const JudgedSource& source : HF_TRY(judged_sources(in.env, in.settings.policy, sources, list, proven, held))) {
-      if (source.policy != nullptr) judge(out, source, source.policy->retention, now);
-      else out.unclaimed += source.points.size();
-    }
-    return out;
-  }
   // Points of one source are judged together: sort them apart first.
   std::map<std::string, PointList> by_source;
   for (const RecoveryPoint& p : list.points) by_source[p.source()].points.push_back(p);
   std::map<PointId, const RecoveryPoint*> originals;
   for (const RecoveryPoint& p : list.points) originals[p.id] = &p;
   for (const auto& [name, points] : by_source)
-    for (const JudgedSource& source : HF_TRY(judged_sources(in.env, Policy(), {}, points, proven, held))) judge(out, source, flags, now);
+    for (const JudgedSource& source : HF_TRY(judged_sources(in.env, Policy(), {}, points, proven, held))) judge(out, source, flags, in.env.wall_ns());
   for (Chosen& c : out.chosen) c.point = originals.at(c.point->id);
   return out;
 }
@@ -99,10 +73,10 @@ Result<int> run_forget(Invocation& in) {
     choice.kept = list.points.size() - choice.chosen.size();
   }
 
+  if (!dry) HF_TRY(forget_all(*vault, choice.chosen, grace, in.text("reason")));
   Json forgotten = Json::array();
   Table table({{"POINT"}, {"TIME"}, {"SOURCE"}, {"WHY"}});
   for (const Chosen& c : choice.chosen) {
-    if (!dry) HF_TRY(forget(*vault, c.point->id, {static_cast<std::uint64_t>(grace.ns / kSecondNs), in.text("reason").empty() ? c.why : in.text("reason")}));
     Json item = {{"id", c.point->id.hex()}, {"time", utc_time(c.point->started_ns)}};
     put_name(item, "source", c.point->source());
     item["why"] = printable(c.why);

@@ -11,7 +11,6 @@
 namespace hf::cli {
 namespace {
 
-std::string plural(std::uint64_t n, std::string_view one, std::string_view many) { return human_count(n) + " " + std::string(n == 1 ? one : many); }
 double share(std::uint64_t part, std::uint64_t whole) { return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole); }
 
 struct Census {
@@ -49,11 +48,11 @@ Result<int> run_status(Invocation& in) {
   const Census c = HF_TRY(take_census(*store));
   in.out.json({{"wanted", c.wanted}, {"packs", c.packs}, {"pack_bytes", c.pack_bytes}, {"packs_with", c.with}, {"packs_without", c.without}, {"packs_without_bytes", c.without_bytes},
                {"parity_bytes", c.parity_bytes}, {"ratio", share(c.parity_bytes, c.pack_bytes)}, {"leftovers", c.leftovers}});
-  in.out.line(std::string(c.wanted ? "New packs get parity." : "New packs get no parity.") + " " + plural(c.with, "pack has", "packs have") + " it" +
+  in.out.line(std::string(c.wanted ? "New packs get parity." : "New packs get no parity.") + " " + counted(c.with, "pack has", "packs have") + " it" +
               (c.with > 0 ? fmt::format(": {}, {:.1f}% of what the packs take ({})", human_bytes(c.parity_bytes), 100 * share(c.parity_bytes, c.pack_bytes), human_bytes(c.pack_bytes)) : "") + ".");
-  if (c.without > 0) in.out.line(plural(c.without, "pack has", "packs have") + " none (" + human_bytes(c.without_bytes) + "): damage there can't be healed.");
+  if (c.without > 0) in.out.line(counted(c.without, "pack has", "packs have") + " none (" + human_bytes(c.without_bytes) + "): damage there can't be healed.");
   if (c.without > 0) in.out.note("Make it: holdfast parity add");
-  if (c.leftovers > 0) in.out.note(plural(c.leftovers, "parity object belongs", "parity objects belong") + " to packs that are gone. Were they removed on purpose? If not: holdfast verify");
+  if (c.leftovers > 0) in.out.note(counted(c.leftovers, "parity object belongs", "parity objects belong") + " to packs that are gone. Were they removed on purpose? If not: holdfast verify");
   return 0;
 }
 
@@ -79,7 +78,7 @@ Result<int> run_add(Invocation& in) {
   }
   in.out.json({{"packs", work.packs}, {"pack_bytes", work.pack_bytes}, {"made", work.made}, {"made_bytes", work.made_bytes}, {"failed", std::move(failed)}});
   in.out.line(work.made == 0 && work.failed.empty() ? "Every pack has parity (" + human_count(work.packs) + ")."
-                                                    : "Made parity for " + plural(work.made, "pack", "packs") + ": " + human_bytes(work.made_bytes) + ".");
+                                                    : "Made parity for " + counted(work.made, "pack", "packs") + ": " + human_bytes(work.made_bytes) + ".");
   if (!was_wanted) in.out.note("From now on every backup makes it.");
   return work.failed.empty() ? 0 : exit_status(Code::corrupt);
 }
@@ -91,7 +90,7 @@ Result<int> run_remove(Invocation& in) {
   const ParityWork work = HF_TRY(remove_parity(*store, in.progress));
   view.stop();
   in.out.json({{"removed", work.removed}, {"removed_bytes", work.removed_bytes}});
-  in.out.line("Removed the parity of " + plural(work.removed, "pack", "packs") + ": " + human_bytes(work.removed_bytes) + ". New packs get none.");
+  in.out.line("Removed the parity of " + counted(work.removed, "pack", "packs") + ": " + human_bytes(work.removed_bytes) + ". New packs get none.");
   in.out.note("From now on damage can be found and not healed. To have it again: holdfast parity add");
   return 0;
 }

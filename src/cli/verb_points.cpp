@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.hpp"
+#include "cli/policy_facts.hpp"
 #include "cli/table.hpp"
 #include "cli/vault_access.hpp"
 #include "cli/verbs.hpp"
@@ -22,6 +23,7 @@ Json json_of_point(const RecoveryPoint& p) {
   Json out = {{"id", p.id.hex()}, {"time", utc_time(p.started_ns)}};
   put_name(out, "source", p.source());
   out["kind"] = name_of(p.kind);
+  out["independent"] = p.independent();
   out["complete"] = p.complete();
   out["ended"] = utc_time(p.ended_ns);
   put_name(out, "host", p.host);
@@ -80,7 +82,7 @@ Result<int> show(Invocation& in, const Vault& vault, const std::string& referenc
   t.row({"recovery point", p.id.hex()});
   t.row({"time", local_time(p.started_ns) + ", took " + human_duration(static_cast<double>(p.ended_ns - p.started_ns) / 1e9)});
   t.row({"source", p.source()});
-  t.row({"kind", std::string(name_of(p.kind))});
+  t.row({"kind", kind_text(p)});
   if (p.parent) t.row({"parent", p.parent->brief()});
   if (p.base_full) t.row({"last full", p.base_full->brief()});
   if (!p.tags.empty()) {
@@ -146,7 +148,7 @@ Result<int> run(Invocation& in) {
     using A = Table::Align;
     Table t({{"POINT"}, {"TIME"}, {"SOURCE"}, {"KIND"}, {"FILES", A::right}, {"SIZE", A::right}, {"NEW", A::right}, {"STORED", A::right}, {"COMPLETE"}});
     for (const RecoveryPoint& p : list.points)
-      t.row({p.id.brief(), local_time(p.started_ns).substr(0, 16), p.source(), std::string(name_of(p.kind)), human_count(p.files), human_bytes(p.bytes),
+      t.row({p.id.brief(), local_time(p.started_ns).substr(0, 16), p.source(), kind_text(p), human_count(p.files), human_bytes(p.bytes),
              human_bytes(p.bytes_new), human_bytes(p.bytes_stored), completeness(p)});
     t.print(in.out);
   }
@@ -167,7 +169,7 @@ const Verb& points_verb() {
       .description =
           {"One line for each recovery point, oldest first. SIZE is what a restore brings back, NEW what this backup had to store, STORED "
            "what that takes in the vault. Points are named by the first digits of their id; 'latest' is the newest one.",
-           "JSON: an array of {\"id\", \"time\", \"source\", \"kind\", \"complete\", \"ended\", \"host\", \"user\", \"paths\", \"tags\", \"files\", "
+           "JSON: an array of {\"id\", \"time\", \"source\", \"kind\", \"independent\", \"complete\", \"ended\", \"host\", \"user\", \"paths\", \"tags\", \"files\", "
            "\"bytes\", \"bytes_read\", \"bytes_new\", \"bytes_stored\", \"unreadable\", \"inconsistent\", \"parent\", \"base_full\", \"program\"}; "
            "--forgotten adds \"forgotten\", \"stays_until\", \"why\"; 'show' gives one such object with \"unreadable_items\": [{\"path\", \"reason\"}]. Exit status 5 where a point can't be read."},
       .examples = {{"holdfast points", "All of them."},

@@ -13,6 +13,7 @@
 #include "cli/verbs.hpp"
 #include "policy/calendar.hpp"
 #include "policy/periods.hpp"
+#include "verify/verify.hpp"
 
 namespace hf::cli {
 namespace {
@@ -149,7 +150,7 @@ Result<int> explain(Invocation& in) {
   const auto vault = HF_TRY(open_vault(in));
   const PointList list = HF_TRY(vault->points());
   const bool one_source = in.given("source");
-  const auto judged = HF_TRY(judged_sources(in.env, in.settings.policy, sources, list, HF_TRY(all_packs_proven(*vault)), HF_TRY(holds(*vault))));
+  const auto judged = HF_TRY(judged_sources(in.env, in.settings.policy, sources, list, HF_TRY(proven_points(*vault)), HF_TRY(holds(*vault))));
   in.out.begin_list();
   std::size_t kept = 0, forgotten = 0, unclaimed = 0;
   Table table({{"POINT"}, {"TIME"}, {"SOURCE"}, {"KIND"}, {"COMPLETE"}, {"UNTIL"}, {"KEPT BY"}});
@@ -206,7 +207,7 @@ const Verb& policy_explain_verb() {
       .description = {"What the policy decides about each point of the vault: by which rules it is kept, the day on which it would leave if points go on at the usual "
                       "pace ('open' where no end can be told), or why it is to be forgotten. Changes nothing.",
                       "A point belongs to the source whose tag it carries, or whose host and paths it has. Points of no source are kept. A point counts as proven where a "
-                      "verify that read every pack of the vault back is recorded.",
+                      "verify is recorded that had read back every chunk of it.",
                       "JSON: an array of {\"id\", \"time\", \"source\", \"policy_source\", \"kind\", \"complete\", \"proven\", \"keep\", \"until\", \"rules\": [{\"rule\", "
                       "\"place\", \"of\", \"detail\", \"until\"}], \"why_not\"}. Exit status 5 where a point can't be read."},
       .examples = {{"holdfast policy explain", "Every point."}, {"holdfast policy explain --source home --json", "Those of one source, for programs."}},

@@ -12,6 +12,7 @@
 #include "cli/verbs.hpp"
 #include "policy/periods.hpp"
 #include "policy/simulate.hpp"
+#include "verify/verify.hpp"
 
 namespace hf::cli {
 namespace {
@@ -110,11 +111,11 @@ Result<int> run(Invocation& in) {
 
   std::unique_ptr<Vault> vault;
   PointList list;
-  bool proven = false;
+  std::unordered_set<PointId> proven;
   if (!in.flag("fresh")) {
     vault = HF_TRY(open_vault(in));
     list = HF_TRY(vault->points());
-    proven = HF_TRY(all_packs_proven(*vault));
+    proven = HF_TRY(proven_points(*vault));
   }
   const auto judged = HF_TRY(judged_sources(in.env, in.settings.policy, sources, list, proven, vault ? HF_TRY(holds(*vault)) : std::vector<StoredHold>()));
   Json answer = Json::array();

@@ -9,8 +9,6 @@
 namespace hf::cli {
 namespace {
 
-std::string plural(std::uint64_t n, std::string_view one, std::string_view many) { return human_count(n) + " " + std::string(n == 1 ? one : many); }
-
 Result<int> run(Invocation& in) {
   RebuildReport report;
   {
@@ -18,8 +16,8 @@ Result<int> run(Invocation& in) {
     report = HF_TRY(restore_description(*store));
   }
   if (report.config_restored) in.out.note("The vault's description was missing; a copy from a pack took its place.");
-  if (report.slots_restored > 0) in.out.note(plural(report.slots_restored, "key slot was", "key slots were") + " brought back from copies in packs.");
-  if (report.rotations_restored > 0) in.out.note(plural(report.rotations_restored, "rotation of the keys was", "rotations of the keys were") + " brought back from copies in packs.");
+  if (report.slots_restored > 0) in.out.note(counted(report.slots_restored, "key slot was", "key slots were") + " brought back from copies in packs.");
+  if (report.rotations_restored > 0) in.out.note(counted(report.rotations_restored, "rotation of the keys was", "rotations of the keys were") + " brought back from copies in packs.");
   const auto vault = HF_TRY(open_vault_in(in, open_store_for_rebuild));
   {
     ProgressView view(in.out, in.env, in.progress, "rebuild");
@@ -30,11 +28,11 @@ Result<int> run(Invocation& in) {
   in.out.json({{"packs", report.packs}, {"packs_torn", report.packs_torn}, {"packs_lost", report.packs_lost}, {"chunks", report.chunks}, {"points_restored", report.points_restored},
                {"slots_restored", report.slots_restored}, {"rotations_restored", report.rotations_restored}, {"description_restored", report.config_restored}, {"problems", std::move(problems)}});
   for (const std::string& p : report.problems) in.out.warn(printable(p));
-  in.out.line("Made the index anew: " + plural(report.chunks, "chunk", "chunks") + " in " + plural(report.packs, "pack", "packs") + ".");
-  if (report.points_restored > 0) in.out.line("Brought back " + plural(report.points_restored, "recovery point", "recovery points") + ".");
-  if (report.packs_torn > 0) in.out.line(plural(report.packs_torn, "pack was", "packs were") + " damaged and read segment by segment.");
+  in.out.line("Made the index anew: " + counted(report.chunks, "chunk", "chunks") + " in " + counted(report.packs, "pack", "packs") + ".");
+  if (report.points_restored > 0) in.out.line("Brought back " + counted(report.points_restored, "recovery point", "recovery points") + ".");
+  if (report.packs_torn > 0) in.out.line(counted(report.packs_torn, "pack was", "packs were") + " damaged and read segment by segment.");
   if (report.packs_lost > 0)
-    in.out.error(Error(Code::corrupt, plural(report.packs_lost, "pack does", "packs do") + " not open at all", "bring them back from another copy of the vault, and rebuild again"));
+    in.out.error(Error(Code::corrupt, counted(report.packs_lost, "pack does", "packs do") + " not open at all", "bring them back from another copy of the vault, and rebuild again"));
   in.out.note("Now see whether every recovery point is whole: holdfast verify");
   return report.packs_lost > 0 || report.packs_torn > 0 ? exit_status(Code::corrupt) : 0;
 }

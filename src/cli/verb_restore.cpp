@@ -41,8 +41,6 @@ std::string_view word_of(Action action) {
   return "?";
 }
 
-std::string counted(std::uint64_t n, std::string_view one, std::string_view many) { return human_count(n) + " " + std::string(n == 1 ? one : many); }
-
 /// "today 14:02" would need to know today; the minute is enough: "2026-11-23 14:02".
 std::string minute(std::int64_t ns) { return local_time(ns).substr(0, 16); }
 

@@ -13,6 +13,7 @@ Json json_of_report(const SourceReport& r) {
   Json out = {{"name", r.name}, {"action", name_of(r.action)}, {"why", r.why}};
   out["outcome"] = r.outcome == Outcome::none ? Json(nullptr) : Json(name_of(r.outcome));
   out["backup"] = r.backup ? *r.backup : Json(nullptr);
+  out["forgotten"] = r.forgotten;
   out["next_due"] = r.next_due_ns ? Json(utc_time(*r.next_due_ns)) : Json(nullptr);
   out["late_seconds"] = r.late_ns ? Json(*r.late_ns / kSecondNs) : Json(nullptr);
   out["untold"] = r.untold;
@@ -58,7 +59,14 @@ Result<int> run(Invocation& in) {
     status = worse(status, report.exit_status());
     sources.push_back(json_of_report(report));
   }
-  in.out.json({{"status", status}, {"sources", std::move(sources)}});
+  Json pruned = nullptr;
+  if (auto done = runner.prune_if_due(); !done) {
+    if (done.error().code == Code::cancelled) return done.error();
+    in.out.warn(done.error());  // what it would have given back stays, and is given back another time
+  } else if (*done) {
+    pruned = json_of_prune(**done, false);
+  }
+  in.out.json({{"status", status}, {"sources", std::move(sources)}, {"prune", std::move(pruned)}});
   return status;
 }
 
@@ -76,12 +84,14 @@ const Verb& run_verb() {
                       "output is shown. The after hook always runs then, and finds HOLDFAST_SOURCE, HOLDFAST_VAULT, HOLDFAST_OUTCOME (done, "
                       "incomplete, failed), HOLDFAST_STATUS, HOLDFAST_POINT and HOLDFAST_ERROR in its environment. The channels of "
                       "[notify.NAME] are told of failures, of gaps, of the first success after a failure, and of an objective (rpo) that is missed.",
+                      "After a backup that was made, points that the source's keep-… rules no longer keep are forgotten (forget = false leaves them; they can be "
+                      "taken back during grace, 7 days), and once a week (prune-every) a prune gives back the space of those whose grace has passed.",
                       "Two runs never back up the same source at once: the second one leaves it out. What became of each source is remembered "
                       "in $XDG_STATE_HOME/holdfast or ~/.local/state/holdfast; where that is lost or damaged, the source counts as due.",
                       "The exit status is that of the worst outcome: a source that was not backed up, then one with unreadable items (3), then 0; with --check 1 where a "
                       "source is late. "
-                      "With --json the answer is an object: status, sources. Of each source: name, action (ran, skipped, busy, checked, would-run), "
-                      "why, outcome (done, incomplete, failed or null), backup (as of backup --json, or null), next_due, late_seconds (where the "
+                      "With --json the answer is an object: status, sources, prune (as of prune --json, or null). Of each source: name, action (ran, skipped, busy, checked, would-run), "
+                      "why, outcome (done, incomplete, failed or null), backup (as of backup --json, or null), forgotten (ids), next_due, late_seconds (where the "
                       "objective is missed), untold (channels that could not be told), error."},
       .examples = {{"holdfast run", "Back up what is due; a timer or cron does this."},
                    {"holdfast run --source home --now", "Back up one source at once, due or not."},

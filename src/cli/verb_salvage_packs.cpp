@@ -20,8 +20,6 @@ namespace {
 
 constexpr std::size_t kPathsShown = 20;
 
-std::string plural(std::uint64_t n, std::string_view one, std::string_view many) { return human_count(n) + " " + std::string(n == 1 ? one : many); }
-
 std::string_view name_of(SalvagedState state) {
   switch (state) {
     case SalvagedState::whole: return "whole";
@@ -63,12 +61,12 @@ Result<VaultBeginnings> choose_vault(Invocation& in, const Catalogue& catalogue)
   }
   if (vaults.empty() && catalogue.frames.empty()) return Error(Code::not_found, "nothing of a vault was found in " + human_bytes(catalogue.bytes_scanned), "is it the right image? A compressed or encrypted one must be unpacked first");
   std::string found;
-  for (const FoundVault& v : vaults) found += (found.empty() ? "" : "; ") + plural(v.packs, "pack", "packs") + " of vault " + v.id.brief();
+  for (const FoundVault& v : vaults) found += (found.empty() ? "" : "; ") + counted(v.packs, "pack", "packs") + " of vault " + v.id.brief();
   std::erase_if(vaults, [](const FoundVault& v) { return v.slots.empty(); });
   if (vaults.empty())
     return Error(Code::not_found, "no key slot was found, and without one nothing that was found opens",
                  "give the folder keys/ (or one file of it) of any copy of the vault, however old: --slots-from DIR. The recovery sheet or the passphrase opens a slot; it does not replace one")
-        .with_detail(found.empty() ? plural(catalogue.frames.size(), "piece", "pieces") + " of packs" : found);
+        .with_detail(found.empty() ? counted(catalogue.frames.size(), "piece", "pieces") + " of packs" : found);
 
   std::vector<VaultBeginnings> opened;
   HF_TRY(open_with_secret(in, vaults[0].id, "vault " + vaults[0].id.brief() + ", of which packs were found", [&](SlotSecret& slot_secret) -> Status {
@@ -164,35 +162,35 @@ void tell_points(Invocation& in, const SalvageReport& r) {
   }
   Table table({{"POINT"}, {"TIME"}, {"SOURCE"}, {"FILES", Table::Align::right}, {"BACK"}});
   for (const SalvagedPoint& p : r.points) {
-    const std::string back = p.state == SalvagedState::whole ? "whole" : p.state == SalvagedState::nothing ? "nothing: its root directory is lost" : "in part: " + plural(p.paths_hit, "path", "paths") + " lost something";
+    const std::string back = p.state == SalvagedState::whole ? "whole" : p.state == SalvagedState::nothing ? "nothing: its root directory is lost" : "in part: " + counted(p.paths_hit, "path", "paths") + " lost something";
     table.row({p.point.id.brief(), local_time(p.point.started_ns).substr(0, 16), printable(p.point.source()), human_count(p.point.files), back});
   }
   table.print(in.out);
   const VerifyReport& v = r.assessment;
   if (v.affected.empty()) return;
   in.out.line("");
-  in.out.line("Not wholly back: " + plural(v.affected_count, "path", "paths") + ".");
+  in.out.line("Not wholly back: " + counted(v.affected_count, "path", "paths") + ".");
   const std::size_t shown = in.out.verbose() ? v.affected.size() : std::min(kPathsShown, v.affected.size());
   for (std::size_t i = 0; i < shown; ++i) {
     const AffectedPath& a = v.affected[i];
     const std::string what = !a.directory ? human_bytes(a.bytes_lost) + " lost" : a.lost_from.empty() ? "the directory and what is in it" : "names from '" + a.lost_from + "' on";
-    in.out.line("  " + printable(a.path) + (a.directory && !a.path.ends_with('/') ? "/" : "") + "  " + printable(what) + ", in " + plural(a.points, "point", "points") + ", newest " + a.newest.brief());
+    in.out.line("  " + printable(a.path) + (a.directory && !a.path.ends_with('/') ? "/" : "") + "  " + printable(what) + ", in " + counted(a.points, "point", "points") + ", newest " + a.newest.brief());
   }
   if (v.affected_count > shown) in.out.line("  and " + human_count(v.affected_count - shown) + " more" + (shown < v.affected.size() ? " (--verbose or --json)" : ""));
 }
 
 void tell_findings(Invocation& in, const SalvageReport& r, const Catalogue& c, const VaultBeginnings& vault) {
-  if (c.gap_count > 0) in.out.warn(human_bytes(c.gap_bytes) + " in " + plural(c.gap_count, "area", "areas") + " could not be read and were passed over.");
+  if (c.gap_count > 0) in.out.warn(human_bytes(c.gap_bytes) + " in " + counted(c.gap_count, "area", "areas") + " could not be read and were passed over.");
   for (const FoundVault& v : vaults_of(c))
-    if (v.id != vault.id && v.packs > 0) in.out.note("note: " + plural(v.packs, "pack", "packs") + " of another vault, " + v.id.hex() + ", were left out");
+    if (v.id != vault.id && v.packs > 0) in.out.note("note: " + counted(v.packs, "pack", "packs") + " of another vault, " + v.id.hex() + ", were left out");
   if (vault.description_made) in.out.note("note: the vault's description was not found; a new one was made, with the usual sizes of chunks");
-  if (r.segments_damaged > 0) in.out.note("note: " + plural(r.segments_damaged, "piece", "pieces") + " of this vault's packs did not open");
-  if (r.segments_untried > 0) in.out.warn(plural(r.segments_untried, "piece was", "pieces were") + " not tried: too much that looks like packs does not open.");
+  if (r.segments_damaged > 0) in.out.note("note: " + counted(r.segments_damaged, "piece", "pieces") + " of this vault's packs did not open");
+  if (r.segments_untried > 0) in.out.warn(counted(r.segments_untried, "piece was", "pieces were") + " not tried: too much that looks like packs does not open.");
   if (!r.points_missing.empty()) {
     std::vector<std::string> ids;
     for (const PointId& id : r.points_missing)
       if (ids.size() < 8) ids.push_back(id.brief());
-    in.out.note("note: " + plural(r.points_missing.size(), "recovery point is", "recovery points are") + " named by others and " + (r.points_missing.size() == 1 ? "was" : "were") + " not found: " + listed(ids) + (r.points_missing.size() > ids.size() ? " …" : ""));
+    in.out.note("note: " + counted(r.points_missing.size(), "recovery point is", "recovery points are") + " named by others and " + (r.points_missing.size() == 1 ? "was" : "were") + " not found: " + listed(ids) + (r.points_missing.size() > ids.size() ? " …" : ""));
   }
 }
 
@@ -214,7 +212,7 @@ Result<int> run(Invocation& in) {
   HF_TRY(std::move(scanned));
   in.out.note(fmt::format("scanned {} at {}/s: {}, {} of packs, {}", human_bytes(catalogue.bytes_scanned),
                           human_bytes(static_cast<std::uint64_t>(static_cast<double>(catalogue.bytes_scanned) / std::max(scan_seconds, 1e-3))),
-                          plural(catalogue.packs.size(), "beginning", "beginnings"), plural(catalogue.frames.size(), "piece", "pieces"), plural(catalogue.slots.size(), "key slot", "key slots")));
+                          counted(catalogue.packs.size(), "beginning", "beginnings"), counted(catalogue.frames.size(), "piece", "pieces"), counted(catalogue.slots.size(), "key slot", "key slots")));
 
   const VaultBeginnings beginnings = HF_TRY(choose_vault(in, catalogue));
   std::unique_ptr<ObjectStore> store;
@@ -240,8 +238,8 @@ Result<int> run(Invocation& in) {
   if (unfinished != nullptr) HF_TRY(unfinished->complete());
 
   in.out.json(json_of(report, catalogue, beginnings, into, view.seconds()));
-  in.out.note(fmt::format("{} {} whole and {} in pieces: {}, {}", dry ? "there are" : "saved", plural(report.packs_whole, "pack", "packs"), human_count(report.packs_broken),
-                          plural(report.chunks, "chunk", "chunks"), human_bytes(report.bytes_saved)));
+  in.out.note(fmt::format("{} {} whole and {} in pieces: {}, {}", dry ? "there are" : "saved", counted(report.packs_whole, "pack", "packs"), human_count(report.packs_broken),
+                          counted(report.chunks, "chunk", "chunks"), human_bytes(report.bytes_saved)));
   tell_findings(in, report, catalogue, beginnings);
   tell_points(in, report);
   if (dry) in.out.line("Nothing was written.");

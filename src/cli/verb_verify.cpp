@@ -12,8 +12,6 @@
 namespace hf::cli {
 namespace {
 
-std::string plural(std::uint64_t n, std::string_view one, std::string_view many) { return human_count(n) + " " + std::string(n == 1 ? one : many); }
-
 Json json_of(const Damage& d) {
   Json j = {{"kind", name_of(d.kind)}, {"object", d.object}, {"message", d.message}, {"hint", d.hint}};
   if (d.bytes > 0) {
@@ -85,12 +83,12 @@ Json json_of(const VerifyReport& r, std::string_view depth, double seconds) {
 Error error_of(const Damage& d, bool with_cost) {
   Error e(Code::corrupt, d.message, d.hint);
   if (!with_cost) return e;
-  if (d.chunks > 0) e.detail = plural(d.chunks, "chunk", "chunks");
+  if (d.chunks > 0) e.detail = counted(d.chunks, "chunk", "chunks");
   if (d.files > 0) {
     e.detail += e.detail.empty() ? "" : "; ";
     for (std::size_t i = 0; i < d.first_files.size(); ++i) e.detail += (i > 0 ? ", " : "") + printable(d.first_files[i]);
     if (d.files > d.first_files.size()) e.detail += " and " + human_count(d.files - d.first_files.size()) + " more";
-    e.detail += ", in " + plural(d.points, "recovery point", "recovery points");
+    e.detail += ", in " + counted(d.points, "recovery point", "recovery points");
   } else if (d.chunks > 0) {
     e.detail += ", which no recovery point needs";
   }
@@ -108,7 +106,7 @@ void tell_damage(Invocation& in, const VerifyReport& r) {
   if (r.damage_count > told) in.out.note(human_count(r.damage_count - told) + " more findings of damage" + (told < r.damage.size() ? " (--verbose or --json tells of them)" : ""));
   if (r.affected.empty()) return;
   in.out.line("");
-  in.out.line("Not wholly restorable: " + plural(r.affected_count, "path", "paths") + " in " + plural(r.affected_points.size(), "recovery point", "recovery points") + " of " + human_count(r.points) + ".");
+  in.out.line("Not wholly restorable: " + counted(r.affected_count, "path", "paths") + " in " + counted(r.affected_points.size(), "recovery point", "recovery points") + " of " + human_count(r.points) + ".");
   const std::size_t shown = in.out.verbose() ? r.affected.size() : std::min(kTold, r.affected.size());
   for (std::size_t i = 0; i < shown; ++i) {
     const AffectedPath& a = r.affected[i];
@@ -116,7 +114,7 @@ void tell_damage(Invocation& in, const VerifyReport& r) {
     if (a.directory && !a.lost_from.empty()) what = "names from '" + a.lost_from + "' on are lost";
     else if (a.directory) what = "the directory can't be read; nor what is in it";
     else what = human_bytes(a.bytes_lost) + " lost";
-    in.out.line("  " + printable(a.path) + (a.directory && !a.path.ends_with('/') ? "/" : "") + "  " + printable(what) + ", in " + plural(a.points, "point", "points") + ", newest " + a.newest.brief());
+    in.out.line("  " + printable(a.path) + (a.directory && !a.path.ends_with('/') ? "/" : "") + "  " + printable(what) + ", in " + counted(a.points, "point", "points") + ", newest " + a.newest.brief());
   }
   if (r.affected_count > shown) in.out.line("  and " + human_count(r.affected_count - shown) + " more" + (shown < r.affected.size() ? " (--verbose or --json)" : ""));
   std::string ids;
@@ -130,21 +128,21 @@ void tell_healing(Invocation& in, const VerifyReport& r) {
   const std::size_t told = in.out.verbose() ? r.healed.size() : std::min(kTold, r.healed.size());
   for (std::size_t i = 0; i < told; ++i) in.out.line("healed: " + r.healed[i].message);
   if (r.healed_count > told) in.out.line("healed: " + human_count(r.healed_count - told) + " more" + (told < r.healed.size() ? " (--verbose or --json)" : ""));
-  if (r.parity.made > 0) in.out.note("parity made for " + plural(r.parity.made, "pack", "packs"));
+  if (r.parity.made > 0) in.out.note("parity made for " + counted(r.parity.made, "pack", "packs"));
   if (r.healed_count > 0) in.out.note("Damage comes from somewhere: look after the disk (dmesg; smartctl -a), and keep a copy of the vault on another one.");
 }
 
 void tell_soundness(Invocation& in, const VerifyReport& r, bool sample) {
-  const std::string trees = plural(r.points, "recovery point", "recovery points") + ", " + human_count(r.references) + " references";
+  const std::string trees = counted(r.points, "recovery point", "recovery points") + ", " + human_count(r.references) + " references";
   if (!r.trees_checked) {
-    in.out.line("Sound as stored: " + plural(r.packs_read, "pack", "packs") + " and " + plural(r.index_runs, "index run", "index runs") + " hold what was stored. Without a secret nothing was opened: of recovery points only the envelope was checked.");
+    in.out.line("Sound as stored: " + counted(r.packs_read, "pack", "packs") + " and " + counted(r.index_runs, "index run", "index runs") + " hold what was stored. Without a secret nothing was opened: of recovery points only the envelope was checked.");
   } else if (r.depth == VerifyDepth::structure) {
     in.out.line("Sound in structure: every reference leads to a stored chunk (" + trees + ").");
     in.out.note("File content was not read. To read all of it: holdfast verify --full, or some of it each day: holdfast verify --sample 5%");
   } else if (r.depth == VerifyDepth::ciphertext) {
-    in.out.line("Sound as stored: " + plural(r.packs_read, "pack", "packs") + " hold what was stored, and every reference leads to a stored chunk (" + trees + ").");
+    in.out.line("Sound as stored: " + counted(r.packs_read, "pack", "packs") + " hold what was stored, and every reference leads to a stored chunk (" + trees + ").");
   } else if (sample) {
-    in.out.line("Sound: " + plural(r.packs_read, "pack", "packs") + " of " + human_count(r.packs) + " read back, every chunk in them has its identity; every reference leads to a stored chunk (" + trees + ").");
+    in.out.line("Sound: " + counted(r.packs_read, "pack", "packs") + " of " + human_count(r.packs) + " read back, every chunk in them has its identity; every reference leads to a stored chunk (" + trees + ").");
     if (r.oldest_proof_ns == 0 && r.packs_read < r.packs) in.out.note("Some packs were never read back; go on: holdfast verify --sample 5%");
   } else {
     in.out.line("Sound: every chunk was read back and has its identity, and every reference leads to one (" + trees + ").");
@@ -186,12 +184,12 @@ Result<int> run(Invocation& in) {
   VerifyReport r = HF_TRY(std::move(result));
   in.out.json(json_of(r, depth, seconds));
   if (r.packs_read > 0)
-    in.out.note(fmt::format("read back {}, {} at {}/s in {}", plural(r.packs_read, "pack", "packs"), human_bytes(r.pack_bytes_read),
+    in.out.note(fmt::format("read back {}, {} at {}/s in {}", counted(r.packs_read, "pack", "packs"), human_bytes(r.pack_bytes_read),
                             human_bytes(static_cast<std::uint64_t>(static_cast<double>(r.pack_bytes_read) / std::max(seconds, 1e-3))), human_duration(seconds)));
   tell_healing(in, r);
   tell_damage(in, r);
   for (const std::string& n : r.notes) in.out.note("note: " + n);
-  if (r.unknown_objects > 0) in.out.note("note: " + plural(r.unknown_objects, "file has a name", "files have names") + " that Holdfast does not give; they are left alone");
+  if (r.unknown_objects > 0) in.out.note("note: " + counted(r.unknown_objects, "file has a name", "files have names") + " that Holdfast does not give; they are left alone");
   if (!r.proof_problem.empty()) in.out.warn("What was read back could not be written down (" + r.proof_problem + "); the vault itself is not affected.");
   if (r.sound()) {
     tell_soundness(in, r, sample.has_value() && *sample < 100);

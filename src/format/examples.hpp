@@ -186,7 +186,7 @@ inline RecoveryPoint point() {
   p.inconsistent_count = 1;
   return p;
 }
-inline Proof proof() { return {1'700'000'000'000'000'000, {id<PackId>(1), id<PackId>(2)}, {id<PackId>(3)}, {}}; }
+inline Proof proof() { return {1'700'000'000'000'000'000, {id<PackId>(1), id<PackId>(2)}, {id<PackId>(3)}, {}, {}}; }
 
 inline Lease lease() { return {id<PointId>(1), "web-01", 1'700'000'000'000'000'000, 7, "0123 4567 pid:[1] 890 123456"}; }
 inline Tombstone tombstone() { return {id<PointId>(1), 1'700'000'000'000'000'000, 604'800, "8th of 7 daily"}; }

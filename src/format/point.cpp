@@ -39,7 +39,8 @@ Buffer encode_point(const RecoveryPoint& p, const Digest& signing_seed) {
       w.text(name);
     }
   };
-  w.u16(1);  // version of this layout
+  const bool tells_of_fulls = p.domain || p.base_full_ns != 0;
+  w.u16(tells_of_fulls ? 2 : 1);  // version of this layout
   w.id(p.id);
   w.id(p.vault);
   w.u8(static_cast<std::uint8_t>(p.kind));
@@ -63,6 +64,11 @@ Buffer encode_point(const RecoveryPoint& p, const Digest& signing_seed) {
     w.text(p.unreadable[i].path);
     w.text(p.unreadable[i].reason);
   }
+  if (tells_of_fulls) {
+    w.u64(static_cast<std::uint64_t>(p.base_full_ns));
+    optional_id(p.domain);
+    w.u64(static_cast<std::uint64_t>(p.domain_ns));
+  }
   Buffer out;
   wire::Writer o(out);
   o.bytes(body);
@@ -85,7 +91,7 @@ Result<RecoveryPoint> decode_point(ByteView in, const PublicKey& signer) {
   RecoveryPoint p;
   const std::uint16_t version = r.u16();
   if (version == 0) return damaged;
-  if (version > 1) return Error(Code::unsupported, "the recovery point was written by a newer version of Holdfast", "use that version or a later one");
+  if (version > 2) return Error(Code::unsupported, "the recovery point was written by a newer version of Holdfast", "use that version or a later one");
   const auto optional_id = [&]() -> std::optional<PointId> {
     const std::uint8_t present = r.u8();
     if (present > 1) r.fail();
@@ -131,6 +137,12 @@ Result<RecoveryPoint> decode_point(ByteView in, const PublicKey& signer) {
     u.path = r.text();
     u.reason = r.text();
   }
+  if (version == 2) {
+    p.base_full_ns = static_cast<std::int64_t>(r.u64());
+    p.domain = optional_id();
+    p.domain_ns = static_cast<std::int64_t>(r.u64());
+    if ((!p.domain && p.base_full_ns == 0) || (!p.domain && p.domain_ns != 0)) return damaged;
+  }
   if (listed > p.unreadable_count) return damaged;
   if (!r.at_end() || p.kind < PointKind::full || p.kind > PointKind::differential) return damaged;
   return p;
@@ -144,9 +156,12 @@ Buffer encode_proof(const Proof& proof) {
     w.varint(list->size());
     for (const PackId& id : *list) w.id(id);
   }
-  if (proof.healed.empty()) return b;
+  if (proof.healed.empty() && proof.points.empty()) return b;
   w.varint(proof.healed.size());
   for (const PackId& id : proof.healed) w.id(id);
+  if (proof.points.empty()) return b;
+  w.varint(proof.points.size());
+  for (const PointId& id : proof.points) w.id(id);
   return b;
 }
 
@@ -159,10 +174,16 @@ Result<Proof> decode_proof(ByteView in) {
     list->reserve(n);
     for (std::uint64_t i = 0; i < n; ++i) list->push_back(r.id<PackId>());
   }
+  // An empty list with nothing behind it is not written at all.
   if (r.left() > 0) {
     const std::uint64_t n = r.count(r.left() / PackId::kBytes);
-    if (n == 0) r.fail();  // no list at all is how an empty one is written
     for (std::uint64_t i = 0; i < n; ++i) p.healed.push_back(r.id<PackId>());
+    if (n == 0 && r.left() == 0) r.fail();
+  }
+  if (r.left() > 0) {
+    const std::uint64_t n = r.count(r.left() / PointId::kBytes);
+    if (n == 0) r.fail();
+    for (std::uint64_t i = 0; i < n; ++i) p.points.push_back(r.id<PointId>());
   }
   if (!r.at_end()) return Error(Code::corrupt, "a proof is damaged");
   return p;

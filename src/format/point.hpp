@@ -38,7 +38,13 @@ struct RecoveryPoint {
   std::uint64_t unreadable_count = 0;
   std::vector<Unreadable> unreadable;  ///< at most kUnreadableListed of them
   std::uint64_t inconsistent_count = 0;
+  /// The independent full point that the points of this source go back to, itself included: it shared no stored chunk with
+  /// what was in the vault when it was made. Absent before the first one.
+  std::optional<PointId> domain;
+  /// When the base full and the domain's first point began: known also when those points are gone. 0: none, or unknown.
+  std::int64_t base_full_ns = 0, domain_ns = 0;
 
+  bool independent() const { return domain == id; }
   bool complete() const { return unreadable_count == 0 && inconsistent_count == 0; }
   /// "host:/path": points of one source follow each other.
   std::string source() const;
@@ -55,6 +61,8 @@ struct Proof {
   std::vector<PackId> packs;    ///< each opened and every chunk identified
   std::vector<PackId> damaged;  ///< found damaged: the next backup does not rely on them
   std::vector<PackId> healed;   ///< found damaged, and mended from parity: they are among `packs` too
+  /// Where every pack of the vault was proven or found damaged by then: the points of which every chunk was read back.
+  std::vector<PointId> points;
 };
 Buffer encode_proof(const Proof& proof);
 Result<Proof> decode_proof(ByteView in);

@@ -88,9 +88,24 @@ TEST(Point, a_damaged_body_that_is_signed_never_crashes_and_what_decodes_is_cano
   damage::each_truncation(body, check);
   damage::each_bit_flip(body, check);
 }
+TEST(Point, what_it_tells_of_fulls_makes_it_version_2_and_comes_last) {
+  RecoveryPoint p = point();
+  const Buffer plain = body_of(encode_point(p, kSeed));
+  EXPECT_EQ(plain[0], 1);
+  p.domain = p.id;
+  Buffer body = body_of(encode_point(p, kSeed));
+  EXPECT_EQ(body[0], 2);
+  EXPECT_EQ(body.size(), plain.size() + 8 + 1 + 16 + 8);
+  EXPECT_TRUE(decode_point(encode_point(p, kSeed), signer())->independent());
+  p.base_full_ns = 1'700'000'000'000'000'000;
+  p.domain_ns = 5;
+  p.domain = examples::id<PointId>(9);
+  EXPECT_FALSE(decode_point(encode_point(p, kSeed), signer())->independent());
+  damage::each_truncation(body, [](ByteView b) { EXPECT_FALSE(decode_point(signed_body(b), signer())); });
+}
 TEST(Point, newer_versions_are_unsupported) {
   Buffer body = body_of(encode_point(point(), kSeed));
-  body[0] = 2;
+  body[0] = 3;
   EXPECT_EQ(decode_point(signed_body(body), signer()).error().code, Code::unsupported);
   body[0] = 0;
   EXPECT_EQ(decode_point(signed_body(body), signer()).error().code, Code::corrupt);
@@ -103,6 +118,15 @@ TEST(Proof, is_pinned_and_canonical) {
             "02" "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20" "02030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f2021"
             "01" "030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122");
   damage::canonical_or_refused(b, decode_proof, encode_proof);
+}
+TEST(Proof, the_points_that_were_read_back_come_behind_the_healed_packs) {
+  Proof p = proof();
+  p.points = {examples::id<PointId>(5)};
+  const Buffer without = encode_proof(p);
+  EXPECT_EQ(to_hex(without).substr(to_hex(encode_proof(proof())).size()), "00" "01" "05060708090a0b0c0d0e0f1011121314");
+  damage::canonical_or_refused(without, decode_proof, encode_proof);
+  p.healed = {examples::id<PackId>(1)};
+  damage::canonical_or_refused(encode_proof(p), decode_proof, encode_proof);
 }
 TEST(Proof, a_count_of_2_to_the_60_allocates_nothing) {
   Buffer b(8);

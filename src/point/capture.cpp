@@ -11,11 +11,12 @@
 namespace hf {
 namespace capturing {
 
-Engine::Engine(WriteSession& session, const CaptureOptions& options, const std::optional<RecoveryPoint>& parent, Progress& progress, ProblemSink& problems)
+Engine::Engine(WriteSession& session, const CaptureOptions& options, const std::optional<RecoveryPoint>& parent, bool trust_parent, Progress& progress, ProblemSink& problems)
     : env_(session.vault().env()),
       session_(session),
       options_(options),
       parent_(parent),
+      trust_parent_(trust_parent),
       progress_(progress),
       problems_(problems),
       chunker_(session.vault().keys().cuts_key(), session.vault().params().cuts),
@@ -230,7 +231,7 @@ void Engine::run_batch(const std::shared_ptr<DirectoryJob>& job, Worker& worker)
 }
 
 bool Engine::unchanged(const Entry& before, const Stat& now) const {
-  if (options_.read_everything || before.inconsistent || !before.is_regular()) return false;
+  if (!trust_parent_ || before.inconsistent || !before.is_regular()) return false;
   const Stat& then = before.stat;
   if (then.size != now.size || then.mtime != now.mtime || then.ctime != now.ctime || then.ino != now.ino || then.dev != now.dev) return false;
   // Racily clean (git's index has the same rule): what changed within the clock's granularity of the last run may have
@@ -382,25 +383,44 @@ Status Engine::deliver(const std::shared_ptr<Batch>& batch, std::shared_ptr<Batc
 
 namespace {
 
-/// The newest point of the same source, if any.
-Result<std::optional<RecoveryPoint>> newest_of(Vault& vault, const std::string& host, const std::vector<std::string>& paths) {
-  PointList list = HF_TRY(vault.points());
+/// The newest point of the same source, of that kind if one is given.
+std::optional<RecoveryPoint> newest_of(const PointList& list, const std::string& host, const std::vector<std::string>& paths, std::optional<PointKind> kind = {}) {
   for (auto p = list.points.rbegin(); p != list.points.rend(); ++p)
-    if (p->host == host && p->paths == paths) return std::optional(std::move(*p));
-  return std::optional<RecoveryPoint>();
+    if (p->host == host && p->paths == paths && (!kind || p->kind == *kind)) return *p;
+  return std::nullopt;
 }
 
-void begin_point(RecoveryPoint& point, const CaptureOptions& options, const std::optional<RecoveryPoint>& parent, std::int64_t now) {
+void begin_point(RecoveryPoint& point, const CaptureOptions& options, std::int64_t now) {
   point.started_ns = now;
   point.host = options.host;
   point.user = options.user;
   point.program = options.program;
   point.tags = options.tags;
-  if (parent && !options.read_everything) {
-    point.kind = PointKind::incremental;
-    point.parent = parent->id;
-    point.base_full = parent->kind == PointKind::full ? parent->id : parent->base_full;
+}
+
+/// Decides the kind and what to build on; gives the point in which old versions are looked for.
+Result<std::optional<RecoveryPoint>> choose_parent(RecoveryPoint& point, const PointList& list, const CaptureOptions& options, WriteSession& session) {
+  const KindChoice choice = options.kind ? HF_TRY(options.kind(list)) : KindChoice{};
+  if (choice.independent) {
+    HF_ASSERT(choice.kind == PointKind::full);
+    session.store_all_anew();
+    point.domain = session.point_id();
+    point.domain_ns = point.started_ns;
+    return std::optional<RecoveryPoint>();
   }
+  auto parent = newest_of(list, point.host, point.paths, choice.kind == PointKind::differential ? std::optional(PointKind::full) : std::nullopt);
+  if (const auto last = newest_of(list, point.host, point.paths)) {
+    point.domain = last->domain;
+    point.domain_ns = last->domain_ns;
+  }
+  if (parent && choice.kind != PointKind::full) {
+    point.kind = choice.kind;
+    point.parent = parent->id;
+    const bool on_full = parent->kind == PointKind::full;
+    point.base_full = on_full ? parent->id : parent->base_full;
+    point.base_full_ns = on_full ? parent->started_ns : parent->base_full_ns;
+  }
+  return parent;
 }
 
 /// Commits, or on a failure keeps what was stored for the next run.
@@ -468,10 +488,10 @@ Result<CaptureResult> capture_once(Vault& vault, const CaptureOptions& options, 
   // then a prune leaves what it needs.
   const std::int64_t started_ns = env.wall_ns();
   const auto session = HF_TRY(WriteSession::begin(vault, options.write));
-  const auto parent = HF_TRY(newest_of(vault, options.host, point.paths));
-  begin_point(point, options, parent, started_ns);
+  begin_point(point, options, started_ns);
+  const auto parent = HF_TRY(choose_parent(point, HF_TRY(vault.points()), options, *session));
   if (parent) progress.bytes_total = parent->bytes, progress.items_total = parent->files;
-  capturing::Engine engine(*session, options, parent, progress, problems);
+  capturing::Engine engine(*session, options, parent, point.kind != PointKind::full, progress, problems);
   auto root = engine.run(point.base_path, tree);
   const std::uint64_t files = root ? root->below_files : 0, bytes = root ? root->below_bytes : 0;
   return end_capture(*session, engine, std::move(point), std::move(root), files, bytes);
@@ -493,15 +513,19 @@ Result<CaptureResult> capture_stream(Vault& vault, int input, const std::string&
   RecoveryPoint point;
   point.paths = {"stdin:" + name};
   point.base_path = "";
-  begin_point(point, options, std::nullopt, vault.env().wall_ns());
+  begin_point(point, options, vault.env().wall_ns());
   const auto session = HF_TRY(WriteSession::begin(vault, options.write));
-  const std::optional<RecoveryPoint> parent;
-  capturing::Engine engine(*session, options, parent, progress, none);
+  const auto last = HF_TRY(choose_parent(point, HF_TRY(vault.points()), options, *session));
+  // Every byte of a stream is read, whatever was asked for.
+  point.kind = PointKind::full;
+  point.parent = point.base_full = std::nullopt;
+  point.base_full_ns = 0;
+  const std::optional<RecoveryPoint> none_trusted;
+  capturing::Engine engine(*session, options, none_trusted, false, progress, none);
   // The last one under this name is what most of it was stored against; the point stands alone all the same.
   std::optional<Entry> before;
   ChunkReader chunks(vault, session->index());
-  if (session->stores_deltas())
-    if (const auto last = HF_TRY(newest_of(vault, options.host, point.paths)))
+  if (session->stores_deltas() && last)
       if (auto found = find_path(chunks, last->root, name)) before = std::move(*found);
   Result<Entry> root = engine.run_stream(input, name, std::move(before));
   return end_capture(*session, engine, std::move(point), std::move(root), 1, progress.bytes_done);

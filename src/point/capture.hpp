@@ -1,25 +1,38 @@
 #pragma once
 // From files to a recovery point.
 
+#include <functional>
 #include <optional>
 
 #include "base/progress.hpp"
+#include "base/rate_limit.hpp"
 #include "format/point.hpp"
 #include "source/fs/exclude.hpp"
 #include "vault/write_session.hpp"
 
 namespace hf {
 
+/// What of earlier points a capture trusts. A full one trusts none: every byte is read, and each chunk it needs must lie in
+/// a pack that is there. A differential one trusts that what looks as in the last full one is as there; an incremental
+/// one likewise of the last point of any kind. Where there is none to trust, the point becomes a full one.
+struct KindChoice {
+  PointKind kind = PointKind::incremental;
+  bool independent = false;  ///< of a full one: it shares no stored chunk with what is in the vault
+};
+/// Asked once, with all points of the vault, when the session has begun.
+using ChooseKind = std::function<Result<KindChoice>(const PointList&)>;
+
 struct CaptureOptions {
   std::vector<std::string> paths;  ///< absolute; what lies below another of them is taken once
   ExcludeRules excludes;
   bool exclude_caches = false;     ///< of directories with a CACHEDIR.TAG keep only the tag
   bool one_file_system = false;    ///< of mount points keep only the empty directory
-  bool read_everything = false;    ///< a full: no change detection is trusted
+  ChooseKind kind;                 ///< absent: incremental
   std::vector<std::string> tags;
   std::string host, user, program;
   std::string vault_directory;     ///< where the vault lies, if on this machine's file system: it is left out
   unsigned jobs = 1;
+  RateLimit* reads = nullptr;      ///< of files and streams; a loan
   WriteOptions write;
 };
 

@@ -104,7 +104,8 @@ struct LargeFile;
 
 class Engine {
  public:
-  Engine(WriteSession& session, const CaptureOptions& options, const std::optional<RecoveryPoint>& parent, Progress& progress, ProblemSink& problems);
+  /// `parent`: where old versions are looked for; what seems unchanged since is taken over where it is trusted.
+  Engine(WriteSession& session, const CaptureOptions& options, const std::optional<RecoveryPoint>& parent, bool trust_parent, Progress& progress, ProblemSink& problems);
   ~Engine();
 
   /// Captures the tree that `paths` spans below `base`; gives the root entry.
@@ -160,6 +161,10 @@ class Engine {
   void problem(const std::string& path, Error error);  ///< an item is left out
   void fail(Error error);                              ///< the whole capture ends
   bool stopping();
+  /// Waits where reading goes faster than it may.
+  void pace(std::uint64_t bytes) {
+    if (options_.reads != nullptr) options_.reads->take(bytes);
+  }
   void note_owner(const Stat& stat);
   template <class F>
   void push(F&& task);
@@ -168,6 +173,7 @@ class Engine {
   WriteSession& session_;
   const CaptureOptions& options_;
   const std::optional<RecoveryPoint>& parent_;
+  const bool trust_parent_;
   Progress& progress_;
   ProblemSink& problems_;
   const Chunker chunker_;

@@ -82,6 +82,7 @@ Result<bool> Engine::read_extents(Worker& worker, int file, std::vector<DataExte
     DataExtent& e = extents[i];
     const std::size_t n = HF_TRY(env_.read_at(file, MutableBytes(worker.buffer).subspan(worker.used, e.bytes), e.offset));
     worker.used += n;
+    pace(n);
     if (n == e.bytes) continue;
     size = e.offset + n;  // it shrank: what is there now is what we have
     e.bytes = n;

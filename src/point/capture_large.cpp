@@ -96,6 +96,7 @@ void Engine::run_slice(const std::shared_ptr<LargeFile>& large, Worker& worker) 
   const std::size_t wanted = std::min<std::uint64_t>(slice.to + chunker_.params().size_max, slice.extent_to) - slice.from;
   const auto got = env_.read_at(f.file.get(), MutableBytes(worker.buffer).first(wanted), slice.from);
   bytes_read += slice.to - slice.from;
+  pace(slice.to - slice.from);
   if (!got || *got < wanted) {
     // Unreadable, or shorter than a moment ago: the rest of the slice is taken as zeros and the file read again, or in
     // the end left out or recorded as inconsistent.
@@ -234,6 +235,7 @@ Result<Entry> Engine::run_stream(int input, const std::string& name, std::option
       const std::size_t n = HF_TRY(env_.read_some(input, MutableBytes(w.buffer).subspan(w.used)));
       at_end = n == 0;
       w.used += n;
+      pace(n);
     }
     std::vector<ByteView> views;
     std::size_t at = 0;

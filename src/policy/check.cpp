@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/units.hpp"
 #include "policy/calendar.hpp"
 #include "policy/retention.hpp"
 
@@ -29,7 +30,6 @@ std::string about(std::int64_t ns) {
   return fmt::format("{:.0f} minutes", hours * 60);
 }
 
-std::string counted(std::uint64_t n, std::string_view noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
 std::string text_of_count(std::uint32_t n) { return n == Retention::kAll ? "\"all\"" : std::to_string(n); }
 
 std::string one(Period period) { return (period == Period::hour ? "an " : "a ") + std::string(name_of(period)); }

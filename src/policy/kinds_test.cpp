@@ -43,6 +43,15 @@ TEST_F(Kinds, each_period_of_the_zone_begins_with_one) {
   made("2026-06-30T22:00:00", PointKind::full);
   EXPECT_EQ(next("2026-07-31T02:00:00"), "incremental");  // the full one stands for July's differential
 }
+TEST_F(Kinds, a_full_point_that_was_forgotten_is_remembered_by_those_that_go_back_to_it) {
+  policy = {.full_every = Period::year, .independent = Period::year};
+  made("2026-03-02T02:00:00", PointKind::incremental);
+  points[0].base_full_ns = points[0].domain_ns = *parse_time("2026-01-02T02:00:00Z");
+  EXPECT_EQ(next("2026-12-24T02:00:00"), "incremental");
+  EXPECT_EQ(next("2027-01-02T02:00:00"), "independent full");
+  points[0].domain_ns = 0;
+  EXPECT_EQ(next("2026-12-24T02:00:00"), "independent full");
+}
 TEST_F(Kinds, one_that_was_missed_is_made_when_there_is_time) {
   made("2026-01-02T02:00:00", PointKind::full);
   EXPECT_EQ(next("2026-12-24T02:00:00"), "full");

@@ -81,6 +81,9 @@ struct SourcePolicy {
 
   KindPolicy kinds = {};
   Retention retention = {};
+  bool forgets = true;            ///< `run` forgets what the retention does not keep
+  Span grace{7 * kDayNs};         ///< in which that can be taken back
+  std::optional<Period> prune_every = Period::week;  ///< `run` gives space back in each new such period; absent: never
   std::optional<Span> rpo = {};  ///< the newest complete point must not be older
   std::optional<Span> rto = {};  ///< a restore must not take longer
   Hooks hooks = {};

@@ -36,6 +36,7 @@ struct PointFacts {
   bool complete = true;
   bool proven = false;       ///< every chunk of it was read back and checked
   bool independent = false;  ///< shares no chunk with earlier points
+  std::int64_t base_full_ns = 0, domain_ns = 0;  ///< when its last full, and its last independent, point began; 0: unknown
   bool held = false;
   std::string hold_reason = {};
   std::optional<std::int64_t> held_until_ns = {};  ///< a hold may end by itself

@@ -15,6 +15,25 @@ std::unordered_map<PackId, std::int64_t> newest_of(const std::vector<StoredProof
   return out;
 }
 
+/// Where every pack that is there was proven, or found damaged, by this run or earlier ones: the points that no damage hits.
+Result<std::vector<PointId>> points_read_back(const Vault& vault, const Survey& survey, const VerifyReport& report, const Proof& now) {
+  std::unordered_set<PackId> judged;
+  for (const StoredProof& p : HF_TRY(vault.proofs())) {
+    for (const PackId& id : p.proof.damaged) judged.erase(id);
+    judged.insert(p.proof.packs.begin(), p.proof.packs.end());
+  }
+  judged.insert(now.packs.begin(), now.packs.end());
+  judged.insert(now.damaged.begin(), now.damaged.end());
+  std::vector<PointId> out;
+  if (!report.trees_checked || std::any_of(survey.present.begin(), survey.present.end(), [&](const auto& pack) { return !judged.contains(pack.first); })) return out;
+  std::unordered_set<PointId> hit;
+  for (const AffectedPoint& p : report.affected_points) hit.insert(p.id);
+  for (const RecoveryPoint& p : survey.points)
+    if (!hit.contains(p.id)) out.push_back(p.id);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 Result<std::string> put_proof(const Vault& vault, const Proof& proof) {
   const Buffer object = vault.seal(SealedKind::proof, encode_proof(proof));
   std::string name = to_hex(content_name(object));
@@ -28,7 +47,7 @@ Status tidy(const Vault& vault, const Survey& survey) {
   auto proofs = HF_TRY(vault.proofs());
   const auto newest = newest_of(proofs);
   std::erase_if(proofs, [&](const StoredProof& p) {
-    const bool of_use = !p.proof.damaged.empty() || std::any_of(p.proof.packs.begin(), p.proof.packs.end(), [&](const PackId& id) { return newest.at(id) == p.proof.time_ns && survey.present.contains(id); });
+    const bool of_use = !p.proof.damaged.empty() || &p == &proofs.back() || std::any_of(p.proof.packs.begin(), p.proof.packs.end(), [&](const PackId& id) { return newest.at(id) == p.proof.time_ns && survey.present.contains(id); });
     return !of_use && vault.store().remove({ObjectKind::proof, p.name}).has_value();
   });
   while (proofs.size() > kProofsMax) {
@@ -38,6 +57,7 @@ Status tidy(const Vault& vault, const Survey& survey) {
     std::erase_if(joined.damaged, [&](const PackId& id) { return std::find(younger.packs.begin(), younger.packs.end(), id) != younger.packs.end(); });
     std::erase_if(joined.packs, [&](const PackId& id) { return std::find(younger.damaged.begin(), younger.damaged.end(), id) != younger.damaged.end(); });
     joined.damaged.insert(joined.damaged.end(), younger.damaged.begin(), younger.damaged.end());
+    if (!younger.points.empty() || !younger.damaged.empty()) joined.points = younger.points;
     joined.healed.insert(joined.healed.end(), younger.healed.begin(), younger.healed.end());
     for (const PackId& id : proofs[1].proof.packs)
       if (newest.at(id) == proofs[1].proof.time_ns) joined.packs.push_back(id);
@@ -57,6 +77,15 @@ Status tidy(const Vault& vault, const Survey& survey) {
 }  // namespace
 
 Result<std::unordered_map<PackId, std::int64_t>> proven_packs(const Vault& vault) { return newest_of(HF_TRY(vault.proofs())); }
+
+Result<std::unordered_set<PointId>> proven_points(const Vault& vault) {
+  std::unordered_set<PointId> out;
+  for (const StoredProof& p : HF_TRY(vault.proofs())) {  // oldest first
+    if (p.proof.points.empty() && p.proof.damaged.empty()) continue;
+    out = {p.proof.points.begin(), p.proof.points.end()};  // after damage, until all was read again, none
+  }
+  return out;
+}
 
 Result<std::vector<PackId>> choose_sample(const Vault& vault, Survey& survey, double percent) {
   const auto proven = HF_TRY(proven_packs(vault));
@@ -99,6 +128,7 @@ Status store_proof(const Vault& vault, Survey& survey) {
     for (const PackId& id : survey.healed)
       if (std::binary_search(proof.packs.begin(), proof.packs.end(), id)) proof.healed.push_back(id);
     std::sort(proof.healed.begin(), proof.healed.end());
+    proof.points = HF_TRY(points_read_back(vault, survey, survey.report, proof));
   }
   if (proof.packs.empty() && proof.damaged.empty()) return {};
   // A vault that can't be written to can be verified all the same.

@@ -132,6 +132,10 @@ inline bool harmless(DamageKind kind) { return kind == DamageKind::damaged_lease
 /// Depth ciphertext for a store whose secret nobody gave.
 Result<VerifyReport> verify_ciphertext(ObjectStore& store, unsigned jobs, Progress& progress, const DamageSink& found = nullptr, bool heal = false);
 
+/// Points of which every chunk was read back, as the proofs stored in the vault have it: those that the newest verify which
+/// left no pack unread found whole. None after a later one that found damage and left packs unread.
+Result<std::unordered_set<PointId>> proven_points(const Vault& vault);
+
 /// When each pack was last proven, from the proofs stored in the vault; unreadable ones count for nothing.
 Result<std::unordered_map<PackId, std::int64_t>> proven_packs(const Vault& vault);
 

@@ -205,6 +205,36 @@ TEST_F(VerifyTest, a_sample_takes_what_was_read_longest_ago) {
   EXPECT_NE(check({.sample_percent = 10}).oldest_proof_ns, 0);
 }
 
+TEST_F(VerifyTest, points_are_proven_once_all_was_read_and_what_is_made_later_is_not) {
+  EXPECT_TRUE(proven_points(*vault)->empty());
+  check({.depth = VerifyDepth::structure});
+  EXPECT_TRUE(proven_points(*vault)->empty());
+  while (proven_packs(*vault)->size() < check({.sample_percent = 10}).packs) {
+  }
+  const auto proven = *proven_points(*vault);
+  EXPECT_EQ(proven.size(), vault->points()->points.size());
+  const PointId later = backup([](TreeWriter& t) { return t.directory("root", {t.file("later", {noise(200, 9)})}); }).id;
+  EXPECT_EQ(*proven_points(*vault), proven);
+  check();
+  EXPECT_TRUE(proven_points(*vault)->contains(later));
+}
+
+TEST_F(VerifyTest, damage_takes_the_proof_from_the_points_that_it_hits_alone) {
+  std::set<std::string> before;
+  ASSERT_TRUE(vault->store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t) { before.emplace(name); }));
+  const PointId later = backup([](TreeWriter& t) { return t.directory("root", {t.file("later", {noise(200, 9)})}); }).id;
+  std::vector<std::string> added;
+  ASSERT_TRUE(vault->store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t) {
+    if (!before.contains(std::string(name))) added.emplace_back(name);
+  }));
+  check();
+  EXPECT_EQ(proven_points(*vault)->size(), vault->points()->points.size());
+  for (const std::string& name : added) ASSERT_TRUE(vault->store().remove({ObjectKind::pack, name}));
+  check();
+  EXPECT_TRUE(proven_points(*vault)->contains(second.id));
+  EXPECT_FALSE(proven_points(*vault)->contains(later));
+}
+
 TEST_F(VerifyTest, proofs_stay_few) {
   for (int i = 0; i < 100; ++i) check({.sample_percent = 1});
   std::size_t proofs = 0;

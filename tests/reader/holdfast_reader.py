@@ -511,7 +511,7 @@ class Point:
             raise Damaged(f"{what}: its signature does not hold") from None
         w = Wire(body, what)
         version = w.fixed("H")
-        if version != 1:
+        if version not in (1, 2):
             raise Newer(f"{what} was written by a newer program") if version else Damaged(f"{what} is damaged")
         self.id, vault = w.raw(16).hex(), w.raw(16)
         if self.id != name or vault != keys.vault:
@@ -532,6 +532,9 @@ class Point:
         self.groups = {w.varint(): w.bytes() for _ in range(w.count(2))}
         (self.names, self.bytes, self.bytes_read, self.bytes_new, self.bytes_stored, self.unreadable, self.inconsistent) = (w.varint() for _ in range(7))
         self.listed = [(w.bytes(), w.bytes()) for _ in range(w.varint(1000))]
+        self.base_full_started, self.domain, self.domain_started = 0, None, 0
+        if version == 2:
+            self.base_full_started, self.domain, self.domain_started = w.fixed("q"), self.optional_id(w), w.fixed("q")
         w.end()
 
     @staticmethod
