@@ -9,6 +9,8 @@
 
 namespace hf::capturing {
 namespace {
+/// Of tiny files no more than this wait at once: each takes about 700 bytes.
+constexpr std::size_t kGatherFiles = 1024;
 bool same_state(const Stat& a, const Stat& b) { return a.size == b.size && a.mtime == b.mtime && a.ctime == b.ctime; }
 }  // namespace
 
@@ -43,7 +45,7 @@ Status Engine::read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, 
       return {};
     }
     if (worker.buffer.empty()) worker.buffer.resize(kSliceBytes + kGatherBytes);
-    if (worker.used + entry.stat.size > worker.buffer.size() || worker.used >= kGatherBytes) HF_TRY(flush(worker));
+    if (worker.used + entry.stat.size > worker.buffer.size() || worker.used >= kGatherBytes || worker.gathered.size() >= kGatherFiles) HF_TRY(flush(worker));
     const std::size_t start = worker.used;
     const auto whole = read_extents(worker, file->get(), *extents, entry.stat.size);
     if (!whole) {

@@ -31,7 +31,7 @@ class VaultSink final : public SalvageSink {
     auto& pack = w.packs[pack_class == PackClass::data ? 0 : 1];
     if (!pack) pack = HF_TRY(PackWriter::begin(vault_, pack_class));
     HF_TRY(pack->add_segment(w.chunks, w.plain, *w.compressor));
-    if (pack->stored_bytes() >= vault_.store().traits().pack_bytes) {
+    if (pack->is_full(vault_.store().traits().pack_bytes)) {
       HF_TRY(pack->finish());
       pack.reset();
     }

@@ -73,6 +73,7 @@ Status PackWriter::add_segment(std::span<const NewChunk> chunks, ByteView plain,
   info.stored_bytes = static_cast<std::uint32_t>(FrameHeader::kBytes + body_.size() + Aead::kTagBytes);
   HF_TRY(append_frame(SealedKind::segment, body_));
   plain_bytes_ += plain.size();
+  chunks_ += info.chunks.size();
   directory_.segments.push_back(std::move(info));
   return {};
 }
@@ -83,6 +84,7 @@ Status PackWriter::add_body(const SegmentInfo& from, ByteView body) {
   info.stored_bytes = static_cast<std::uint32_t>(FrameHeader::kBytes + body.size() + Aead::kTagBytes);
   HF_TRY(append_frame(SealedKind::segment, body));
   plain_bytes_ += info.plain_bytes;
+  chunks_ += info.chunks.size();
   directory_.segments.push_back(std::move(info));
   return {};
 }

@@ -40,11 +40,14 @@ class PackWriter {
   Status add_body(const SegmentInfo& from, ByteView body);
   /// A copy of a small object, as stored, to be found by `rebuild` when all but the packs is gone.
   Status add_replica(const ObjectName& name, ByteView object);
-  std::uint64_t stored_bytes() const { return offset_; }
+  /// Large enough for a store whose packs have that size; or its directory is, where chunks are tiny: it is held in memory
+  /// until the pack ends, at about 100 bytes a chunk.
+  bool is_full(std::uint64_t pack_bytes) const { return offset_ >= pack_bytes || chunks_ >= kChunksMax; }
   std::uint64_t segment_count() const { return directory_.segments.size(); }
   Result<FinishedPack> finish();  ///< call once
 
  private:
+  static constexpr std::uint64_t kChunksMax = 128 * 1024;
   PackWriter(Vault& vault, PackClass pack_class)
       : vault_(vault), class_(pack_class), parity_(ParityStream::begin(vault.store())), name_(parity_ ? parity_->block_digests() : nullptr) {}
   Status append(ByteView bytes);
@@ -60,7 +63,7 @@ class PackWriter {
   ContentName name_;
   PackDirectory directory_;
   std::uint64_t offset_ = 0;
-  std::uint64_t plain_bytes_ = 0;
+  std::uint64_t plain_bytes_ = 0, chunks_ = 0;
   Buffer body_, sealed_, packed_;  // scratch
 };
 

@@ -80,7 +80,7 @@ class Copier {
     plain_.clear();
     return finish_if_full();
   }
-  Status finish_if_full() { return pack_->stored_bytes() >= pack_bytes_ ? finish_pack() : Status(); }
+  Status finish_if_full() { return pack_->is_full(pack_bytes_) ? finish_pack() : Status(); }
   Status finish_pack() {
     apart_.clear();
     if (!pack_) return {};

@@ -48,7 +48,7 @@ Status ChunkWriter::seal_delta() {
   if (!delta_ || delta_->empty()) return {};
   HF_TRY(ensure_pack());
   HF_TRY(delta_->seal(*pack_, compressor_));
-  if (pack_->stored_bytes() >= session_.options_.pack_bytes) return finish_pack();
+  if (pack_->is_full(session_.options_.pack_bytes)) return finish_pack();
   return {};
 }
 
@@ -63,7 +63,7 @@ Status ChunkWriter::seal_segment() {
   HF_TRY(pack_->add_segment(chunks_, plain_, compressor_));
   chunks_.clear();
   plain_.clear();
-  if (pack_->stored_bytes() >= session_.options_.pack_bytes) return finish_pack();
+  if (pack_->is_full(session_.options_.pack_bytes)) return finish_pack();
   return {};
 }
 
