@@ -306,34 +306,51 @@ Status Index::drop_packs(const std::unordered_set<PackId>& packs) {
   return join(std::move(concerned), packs);
 }
 
+// Of a chunk that is stored more than once every place is kept: one of the packs may be about to be retired, by a prune that
+// has copied what is live in it, and then the other place is the only one. In a run a chunk has one place; so the second
+// ones get a run of their own, and the third. They come before the joined run, whose sight makes the old ones count no more.
 Status Index::join(std::vector<std::shared_ptr<IndexRun>> runs, const std::unordered_set<PackId>& without) {
+  std::vector<std::vector<IndexEntry>> further;  // by rank; 32 bytes for each chunk that is stored more than once
+  const auto places_of = [&](MergedEntries& entries, std::vector<IndexedPack>& kept, bool gather) -> EntrySource {
+    constexpr std::uint32_t kLeftOut = UINT32_MAX;
+    std::vector<std::uint32_t> place;  // in `kept`, by position in entries.packs()
+    for (const IndexedPack& p : entries.packs()) {
+      place.push_back(without.contains(p.id) ? kLeftOut : static_cast<std::uint32_t>(kept.size()));
+      if (place.back() != kLeftOut) kept.push_back(p);
+    }
+    return [&entries, &further, gather, place, last = std::optional<ChunkKey>(), told = std::vector<std::uint32_t>()]() mutable -> Result<std::optional<IndexEntry>> {
+      for (;;) {
+        auto e = HF_TRY(entries.next());
+        if (!e) return e;
+        e->pack = place[e->pack];
+        if (e->pack == kLeftOut) continue;
+        if (last != e->key) told.clear();
+        last = e->key;
+        if (std::find(told.begin(), told.end(), e->pack) != told.end()) continue;  // by two runs
+        told.push_back(e->pack);
+        const std::size_t rank = told.size() - 1;
+        if (rank == 0) return e;
+        if (!gather) continue;
+        if (further.size() < rank) further.emplace_back();
+        further[rank - 1].push_back(*e);
+      }
+    };
+  };
+  {
+    auto entries = HF_TRY(MergedEntries::over(runs));
+    std::vector<IndexedPack> kept;
+    const EntrySource next = places_of(entries, kept, true);
+    while (HF_TRY(next())) {
+    }
+    for (const auto& of_rank : further) {
+      std::size_t at = 0;
+      HF_TRY(write_index_run(vault_, kept, of_rank.size(), [&]() -> Result<std::optional<IndexEntry>> { return at < of_rank.size() ? std::optional(of_rank[at++]) : std::nullopt; }));
+    }
+  }
   auto entries = HF_TRY(MergedEntries::over(std::move(runs)));
   const std::vector<RunId> supersedes = HF_TRY(entries.run_ids());
   std::vector<IndexedPack> kept;
-  constexpr std::uint32_t kLeftOut = UINT32_MAX;
-  std::vector<std::uint32_t> place;  // in `kept`, by position in entries.packs()
-  for (const IndexedPack& p : entries.packs()) {
-    place.push_back(without.contains(p.id) ? kLeftOut : static_cast<std::uint32_t>(kept.size()));
-    if (place.back() != kLeftOut) kept.push_back(p);
-  }
-  std::optional<IndexEntry> ahead;
-  const auto fetch = [&]() -> Result<std::optional<IndexEntry>> {
-    for (;;) {
-      auto e = HF_TRY(entries.next());
-      if (!e) return e;
-      e->pack = place[e->pack];
-      if (e->pack != kLeftOut) return e;
-    }
-  };
-  ahead = HF_TRY(fetch());
-  const EntrySource next = [&]() -> Result<std::optional<IndexEntry>> {
-    std::optional<IndexEntry> e = std::exchange(ahead, std::nullopt);
-    if (!e) return e;
-    // Stored twice, by two writers or again after damage: one place is enough, if it is the good one.
-    for (ahead = HF_TRY(fetch()); ahead && ahead->key == e->key; ahead = HF_TRY(fetch()))
-      if (distrusted_.contains(kept[e->pack].id)) e = ahead;
-    return e;
-  };
+  const EntrySource next = places_of(entries, kept, false);
   const ObjectName joined{ObjectKind::index, HF_TRY(write_index_run(vault_, kept, entries.total(), next, supersedes))};
   for (const RunId& id : supersedes) HF_TRY(vault_.store().remove({ObjectKind::index, id.hex()}));
   // For good: a run that a power loss brings back after the joined one was joined in its turn would tell of packs that
