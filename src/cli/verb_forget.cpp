@@ -99,10 +99,15 @@ Result<int> run_forget(Invocation& in) {
     choice.kept = list.points.size() - choice.chosen.size();
   }
 
+  std::vector<std::int64_t> ended;
+  for (const RecoveryPoint& p : list.points) ended.push_back(p.ended_ns);
+  for (const ForgottenPoint& f : list.forgotten) ended.push_back(f.point.ended_ns);
+  const std::int64_t begins = grace_begins(in.env.wall_ns(), std::move(ended));
+
   Json forgotten = Json::array();
   Table table({{"POINT"}, {"TIME"}, {"SOURCE"}, {"WHY"}});
   for (const Chosen& c : choice.chosen) {
-    if (!dry) HF_TRY(forget(*vault, c.point->id, {static_cast<std::uint64_t>(grace.ns / kSecondNs), in.text("reason").empty() ? c.why : in.text("reason")}));
+    if (!dry) HF_TRY(forget(*vault, c.point->id, {static_cast<std::uint64_t>(grace.ns / kSecondNs), in.text("reason").empty() ? c.why : in.text("reason"), begins}));
     Json item = {{"id", c.point->id.hex()}, {"time", utc_time(c.point->started_ns)}};
     put_name(item, "source", c.point->source());
     item["why"] = printable(c.why);

@@ -302,7 +302,8 @@ Result<PruneReport> Pruner::run() {
 std::int64_t trusted_time(std::int64_t now_ns, std::vector<std::int64_t> events_ns) {
   std::erase_if(events_ns, [&](std::int64_t t) { return t > now_ns - 20 * kHour; });
   if (events_ns.empty()) return now_ns;
-  return std::min(now_ns, *std::max_element(events_ns.begin(), events_ns.end()) + 7 * kDay);
+  const std::int64_t witness = *std::max_element(events_ns.begin(), events_ns.end());
+  return now_ns - witness <= 7 * kDay ? now_ns : witness;
 }
 
 Result<PruneReport> prune(Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress) { return Pruner(vault, options, mark, progress).run(); }
