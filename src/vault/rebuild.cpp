@@ -255,7 +255,10 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
     if (const auto id = PointId::parse(name.name); id && reaped.contains(*id)) return {};  // a prune removed it
     const auto plain = vault.open_sealed(SealedKind::point, object);
     if (!plain || !decode_point(*plain, vault.keys().signer())) return {};  // another vault's, or damaged
-    if (HF_TRY(put_if_absent(store, name, object))) ++report.points_restored;
+    if (!HF_TRY(put_if_absent(store, name, object))) return {};
+    // A prune that passed sentence meanwhile may have removed it just before, and has not looked for it since.
+    if (const auto id = PointId::parse(name.name); id && HF_TRY(reaped_points(vault)).contains(*id)) return store.remove(name);
+    ++report.points_restored;
     return {};
   }));
 

@@ -130,7 +130,8 @@ TEST_F(VaultTest, joined_runs_tell_of_every_place_of_a_chunk) {
   const auto anew = *Index::load(*vault);
   for (const Index* look : {index.get(), anew.get()}) {
     std::set<PackId> packs;
-    for (const ChunkPlace& place : *look->find_all(id)) packs.insert(place.pack);
+    const auto places = *look->find_all(id);
+    for (const ChunkPlace& place : places) packs.insert(place.pack);
     EXPECT_EQ(packs.size(), 3u);
     EXPECT_EQ(look->packs().size(), 3u);
   }

@@ -11,6 +11,18 @@ namespace hf {
 namespace {
 /// Entries gathered before a run is written: 16 MiB of them.
 constexpr std::size_t kRunEntries = 512 * 1024;
+
+Error was_fenced() {
+  return Error(Code::conflict, "this backup was taken for dead by a prune, and may not commit any more", "run it again: what it stored is found, unless it was removed");
+}
+
+/// Before packs become known: who was fenced is not waited for, and what its deltas stand on may be gone. Its packs stay
+/// unlisted; the next session looks at each of them.
+Status not_fenced(const Vault& vault, const PointId& point) {
+  const auto there = vault.store().open({ObjectKind::point, point.hex()});
+  if (there) return was_fenced();
+  return there.error().code == Code::not_found ? Status() : Status(there.error());
+}
 }  // namespace
 
 // --- ChunkWriter ---
@@ -147,6 +159,12 @@ Status WriteSession::adopt() {
   for (const PackId& id : orphans) names.push_back({ObjectKind::pack, id.hex()});
   HF_TRY(vault_.store().settle(names));
   SegmentOpener opener(vault_);
+  struct Orphan {
+    FinishedPack pack;
+    std::vector<ChunkId> bases;
+    bool taken = false;
+  };
+  std::vector<Orphan> found;
   for (const PackId& id : orphans) {
     // One that can't be read is no use to us; `verify` reports it.
     const auto reader = vault_.store().open({ObjectKind::pack, id.hex()});
@@ -154,7 +172,22 @@ Status WriteSession::adopt() {
     PackHeader header;
     const auto directory = read_pack_directory(vault_, **reader, opener, &header);
     if (!directory) continue;
-    HF_TRY(pack_finished(described_by(id, header.pack_class, (*reader)->size(), *directory)));
+    Orphan& o = found.emplace_back(Orphan{described_by(id, header.pack_class, (*reader)->size(), *directory), {}, false});
+    for (const SegmentInfo& s : directory->segments) o.bases.insert(o.bases.end(), s.bases.begin(), s.bases.end());
+  }
+  // A prune may have removed what their deltas stand on: nobody knew of them. Such a pack stays what it is, for a prune.
+  ClaimSet known;
+  for (bool more = true; more;) {
+    more = false;
+    for (Orphan& o : found) {
+      if (o.taken) continue;
+      bool stands = true;
+      for (const ChunkId& base : o.bases) stands = stands && (known.contains(ChunkKey::of(base)) || HF_TRY(index_->find(base)));
+      if (!stands) continue;
+      for (const IndexEntry& e : o.pack.entries) known.insert(e.key);
+      HF_TRY(pack_finished(std::move(o.pack)));
+      o.taken = more = true;
+    }
   }
   Lock lock(finished_mutex_);
   return write_run();
@@ -217,6 +250,7 @@ Status WriteSession::commit(RecoveryPoint& point) {
     HF_TRY(metadata_->add_replica({ObjectKind::point, point_id_.hex()}, object));
     HF_TRY(metadata_->finish());
   }
+  HF_TRY(not_fenced(vault_, point_id_));
   {
     Lock lock(finished_mutex_);
     // Each chunk that was claimed lies in a finished pack: else a writer failed, or was not finished, and the point would
@@ -225,8 +259,7 @@ Status WriteSession::commit(RecoveryPoint& point) {
     HF_TRY(write_run());
   }
   auto committed = vault_.store().put({ObjectKind::point, point_id_.hex()}, object);
-  if (!committed && committed.error().code == Code::already_exists)
-    return Error(Code::conflict, "this backup was taken for dead by a prune, and may not commit any more", "run it again: what it stored is found, unless it was removed");
+  if (!committed && committed.error().code == Code::already_exists) return was_fenced();
   HF_TRY(std::move(committed));
   // Committed. A lease that can't be removed is found ended by the next session.
   static_cast<void>(lease_->end());
@@ -238,6 +271,7 @@ Status WriteSession::suspend() {
     Lock lock(metadata_mutex_);
     HF_TRY(metadata_->finish());
   }
+  HF_TRY(not_fenced(vault_, point_id_));
   {
     Lock lock(finished_mutex_);
     HF_TRY(write_run());
