@@ -228,7 +228,6 @@ Result<bool> Pruner::retire() {
   const std::unordered_set<PackId> retired_before = before.absent();
   distrusted.insert(retired_before.begin(), retired_before.end());
   index->distrust(distrusted);
-  index->leave_out(retired_before);
 
   ClaimSet live, dead;
   if (const auto marked = mark_(vault_, *index, points, live, progress_); !marked) {

@@ -9,6 +9,7 @@
 #include "vault/key_objects.hpp"
 #include "vault/pack_reader.hpp"
 #include "vault/pack_writer.hpp"
+#include "vault/stock.hpp"
 #include "vault/write_session.hpp"
 
 namespace hf {
@@ -140,8 +141,9 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
   std::vector<std::string> old_runs;
   HF_TRY(store.list(ObjectKind::index, [&](std::string_view name, std::uint64_t) { old_runs.emplace_back(name); }));
   std::vector<PackId> ids = HF_TRY(all_packs(store));
+  // What is only retired may be needed by a point that comes yet, of a session from before.
   const EpochRecord epoch = HF_TRY(newest_epoch(vault));
-  std::erase_if(ids, [&](const PackId& id) { return epoch.is_absent(id); });
+  std::erase_if(ids, [&](const PackId& id) { return std::binary_search(epoch.condemned.begin(), epoch.condemned.end(), id); });
   // Seen is not durable: whoever stored a pack may have died before it was, and a run must name only durable ones.
   std::vector<ObjectName> seen;
   for (const PackId& id : ids) seen.push_back({ObjectKind::pack, id.hex()});
@@ -272,7 +274,9 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
     }
     HF_TRY(store.remove({ObjectKind::index, name}));
   }
-  return {};
+  std::vector<std::pair<std::string, Error>> unreadable;
+  const auto index = HF_TRY(Index::load_what_opens(vault, unreadable));
+  return drop_condemned(vault, *index, epoch.absent());
 }
 
 }  // namespace

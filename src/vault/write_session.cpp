@@ -122,7 +122,6 @@ Result<std::unique_ptr<WriteSession>> WriteSession::begin(Vault& vault, const Wr
   static_cast<void>(vault.store().sweep());  // tidying: never a reason not to back up
   s->index_ = HF_TRY(Index::load(vault));
   HF_TRY(s->adopt());
-  HF_TRY(s->index_->merge_if_many());
   if (options.delta == DeltaPolicy::always || (options.delta == DeltaPolicy::automatic && vault.store().traits().random_read))
     s->delta_ = std::make_unique<DeltaBases>(vault, *s->index_);
   Lock lock(s->metadata_mutex_);
@@ -144,14 +143,16 @@ FinishedPack described_by(const PackId& id, PackClass pack_class, std::uint64_t 
 
 Status WriteSession::adopt() {
   // In this order: the epochs after our lease is there, the packs after the epochs (see HeldLease).
-  std::unordered_set<PackId> retired = HF_TRY(newest_epoch(vault_)).absent();
+  const EpochRecord epoch = HF_TRY(newest_epoch(vault_));
+  const std::unordered_set<PackId> retired = epoch.absent();
   Stock stock = HF_TRY(take_stock(vault_, *index_));
   std::vector<PackId> orphans = std::move(stock.orphans);
   std::erase_if(orphans, [&](const PackId& id) { return retired.contains(id); });
   for (const IndexedPack& p : index_->packs())
     if (retired.contains(p.id)) stock.doubtful.insert(p.id);
   index_->distrust(stock.doubtful);
-  index_->leave_out(std::move(retired));
+  // What is only retired may be needed by a point that comes yet, of a session from before: its entries stay.
+  index_->leave_out({epoch.condemned.begin(), epoch.condemned.end()});
   HF_TRY(distrust_what_stands_on_distrusted(vault_, *index_, std::move(stock.doubtful)));
 
   // Seen is not durable: their writer may have died, or be, between making a name and making it durable.
@@ -189,8 +190,13 @@ Status WriteSession::adopt() {
       o.taken = more = true;
     }
   }
-  Lock lock(finished_mutex_);
-  return write_run();
+  {
+    Lock lock(finished_mutex_);
+    HF_TRY(write_run());
+  }
+  const std::size_t runs = index_->runs().size();
+  HF_TRY(index_->merge_if_many());
+  return index_->runs().size() < runs ? drop_condemned(vault_, *index_, retired) : Status();
 }
 
 Result<bool> WriteSession::claim(const ChunkId& id) {
