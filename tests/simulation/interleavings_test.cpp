@@ -11,7 +11,7 @@
 namespace hf::simulation {
 namespace {
 
-constexpr std::uint64_t kSchedules = 100;
+constexpr std::uint64_t kSchedules = 60;
 
 std::optional<std::uint64_t> number_from(const char* variable) {
   const char* const text = std::getenv(variable);
