@@ -228,6 +228,28 @@ TEST_F(DeltaTest, packs_of_a_dead_session_are_not_taken_over_where_what_they_sta
   EXPECT_FALSE(*session->claim(ref(other).id)) << "what stands on nothing is of use";
 }
 
+// A pack was lost, the index was made anew, and the files that had lost something were backed up again, as the hint says: the
+// backup found them in the index, as deltas on what was lost, and stored nothing.
+TEST_F(DeltaTest, a_rebuilt_index_tells_of_no_delta_whose_base_is_lost) {
+  const Buffer old = noise(100'000), now = edited(old), newest = edited(now), other = noise(50'000);
+  store(old);
+  store({{now, {ref(old)}}, {other, {}}});
+  store(newest, {now});
+  ASSERT_TRUE(vault->store().remove(pack_of(old)));
+  RebuildReport report;
+  Progress progress;
+  ASSERT_TRUE(rebuild(*vault, report, progress));
+  EXPECT_FALSE(report.problems.empty());
+  EXPECT_TRUE(comes_back(other));
+  {
+    const auto session = *WriteSession::begin(*vault);
+    EXPECT_FALSE(*session->claim(ref(other).id));
+    for (const Buffer* lost : {&old, &now, &newest}) EXPECT_TRUE(*session->claim(ref(*lost).id));
+  }
+  store({{newest, {}}, {now, {}}, {old, {}}});
+  for (const Buffer* c : {&old, &now, &newest, &other}) EXPECT_TRUE(comes_back(*c));
+}
+
 /// Writes a segment that says what no honest writer says.
 void write_hostile(Vault& vault, const Buffer& chunk, const std::vector<ChunkId>& bases, ByteView prefix) {
   auto pack = *PackWriter::begin(vault, PackClass::data);
