@@ -21,8 +21,12 @@ Result<Choice> choose_by_policy(Env& env, const Policy& policy, const std::vecto
   return out;
 }
 
-Status forget_all(const Vault& vault, const std::vector<Chosen>& chosen, Span grace, const std::string& reason) {
-  for (const Chosen& c : chosen) HF_TRY(forget(vault, c.point->id, {static_cast<std::uint64_t>(grace.ns / kSecondNs), reason.empty() ? c.why : reason}));
+Status forget_all(const Vault& vault, const PointList& list, const std::vector<Chosen>& chosen, Span grace, const std::string& reason) {
+  std::vector<std::int64_t> ended;
+  for (const RecoveryPoint& p : list.points) ended.push_back(p.ended_ns);
+  for (const ForgottenPoint& f : list.forgotten) ended.push_back(f.point.ended_ns);
+  const std::int64_t begins = grace_begins(vault.env().wall_ns(), std::move(ended));
+  for (const Chosen& c : chosen) HF_TRY(forget(vault, c.point->id, {static_cast<std::uint64_t>(grace.ns / kSecondNs), reason.empty() ? c.why : reason, begins}));
   return {};
 }
 

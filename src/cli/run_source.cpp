@@ -189,7 +189,7 @@ void SourceRunner::forget_by_retention(const SourcePolicy& source, SourceReport&
     Vault* const vault = HF_TRY(this->vault());
     const PointList list = HF_TRY(vault->points());
     const Choice choice = HF_TRY(choose_by_policy(in_.env, in_.settings.policy, {&source}, *vault, list));
-    HF_TRY(forget_all(*vault, choice.chosen, source.grace, ""));
+    HF_TRY(forget_all(*vault, list, choice.chosen, source.grace, ""));
     for (const Chosen& c : choice.chosen) report.forgotten.push_back(c.point->id.hex());
     if (!choice.chosen.empty())
       in_.out.line("  " + human_count(choice.chosen.size()) + (choice.chosen.size() == 1 ? " point" : " points") + " forgotten by the policy, " + human_count(choice.kept) + " kept; taken back within " +

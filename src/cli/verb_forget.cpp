@@ -73,7 +73,7 @@ Result<int> run_forget(Invocation& in) {
     choice.kept = list.points.size() - choice.chosen.size();
   }
 
-  if (!dry) HF_TRY(forget_all(*vault, choice.chosen, grace, in.text("reason")));
+  if (!dry) HF_TRY(forget_all(*vault, list, choice.chosen, grace, in.text("reason")));
   Json forgotten = Json::array();
   Table table({{"POINT"}, {"TIME"}, {"SOURCE"}, {"WHY"}});
   for (const Chosen& c : choice.chosen) {

@@ -14,6 +14,7 @@ struct Part {
   ChunkPlace place;
   std::size_t first, last;
   OpenedSegment segment;
+  std::vector<LoadedChunk> elsewhere;  // where the segment is damaged or gone: each chunk from where it can be had
   Status status;
 };
 struct Wanted {
@@ -43,14 +44,14 @@ class Dumper {
     for (std::size_t i = 0; i < batch_.size(); ++i) {
       const ChunkPlace& p = batch_[i].place;
       if (!parts.empty() && parts.back().place.pack == p.pack && parts.back().place.offset == p.offset) parts.back().last = i + 1;
-      else parts.push_back({p, i, i + 1, {}, {}});
+      else parts.push_back({p, i, i + 1, {}, {}, {}});
     }
     HF_TRY(crew_.run(parts.size(), [&](unsigned worker, std::size_t i) { open(parts[i], worker); }));
     for (Part& part : parts) {
       HF_TRY(std::move(part.status));
       for (std::size_t i = part.first; i < part.last; ++i) {
         HF_TRY(fill_to(batch_[i].offset));
-        HF_TRY(take_(part.segment.chunk(batch_[i].place.chunk)));
+        HF_TRY(take_(part.elsewhere.empty() ? part.segment.chunk(batch_[i].place.chunk) : part.elsewhere[i - part.first].bytes));
         at_ += batch_[i].ref.bytes;
         progress_.bytes_done += batch_[i].ref.bytes;
       }
@@ -75,6 +76,17 @@ class Dumper {
 
  private:
   void open(Part& part, unsigned worker) {
+    open_segment(part, worker);
+    if (part.status || part.status.error().code == Code::unreachable) return;
+    for (std::size_t i = part.first; i < part.last; ++i) {
+      auto loaded = chunks_.read(batch_[i].ref.id);
+      if (!loaded || loaded->bytes.size() != batch_[i].ref.bytes) return part.elsewhere.clear();
+      part.elsewhere.push_back(std::move(*loaded));
+    }
+    part.status = Status();
+  }
+
+  void open_segment(Part& part, unsigned worker) {
     part.status = chunks_.fetch(part.place, *openers_[worker], frames_[worker], part.segment);
     if (!part.status) return;
     std::vector<ByteView> views;

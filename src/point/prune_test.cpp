@@ -9,6 +9,7 @@
 #include "point/mark.hpp"
 #include "point/tree_reader.hpp"
 #include "store/local/local_store.hpp"
+#include "vault/bases.hpp"
 #include "vault/chunk_reader.hpp"
 #include "vault/rebuild.hpp"
 
@@ -438,6 +439,79 @@ TEST_F(PruneTest, a_damaged_point_stops_it_before_anything_is_removed) {
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code, Code::corrupt);
   EXPECT_EQ(packs(), before);
+}
+
+// A restore had loaded the index when a prune copied what it needed into another pack and removed the old one: it failed
+// for a point that was never forgotten.
+TEST_F(PruneTest, who_reads_finds_what_a_prune_has_moved) {
+  env.put_file("/source/stays", noise(30'000, 1));
+  env.put_file("/source/goes", noise(30'000, 2));
+  const PointId first = backup();
+  env.put_file("/source/goes", "small");
+  const PointId second = backup();
+  const auto old_index = *Index::load(*vault);
+  ChunkReader chunks(*vault, *old_index, 1);
+  const RecoveryPoint point = *vault->point(second.hex());
+  const auto read_all = [&]() -> Status {
+    return walk_tree(chunks, point.root, [&](const std::string&, const Entry& e) -> Result<Walk> {
+      if (e.is_regular()) HF_TRY(for_each_chunk(chunks, e, [&](const ChunkRef& ref, std::uint64_t) -> Status {
+        HF_TRY(chunks.read(ref.id));
+        return {};
+      }));
+      return Walk::descend;
+    });
+  };
+  forget_now(first);
+  PruneOptions all = prune_options();
+  all.unused_percent_max = 0;
+  EXPECT_GT(run(all).packs_repacked, 0u);
+  auto read = read_all();
+  EXPECT_TRUE(read) << read.error().message;
+  // Once more: what it found then is moved, too.
+  env.put_file("/source/goes", noise(40'000, 3));
+  const PointId third = backup();
+  env.put_file("/source/goes", "small again");
+  backup();
+  forget_now(third);
+  EXPECT_GT(run(all).packs_removed, 0u);
+  read = read_all();
+  EXPECT_TRUE(read) << read.error().message;
+  // What is lost is told as lost, by the pack that it lay in.
+  std::vector<std::string> names;
+  ASSERT_TRUE(vault->store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t) { names.emplace_back(name); }));
+  for (const std::string& name : names) ASSERT_TRUE(vault->store().remove({ObjectKind::pack, name}));
+  const auto index = *Index::load(*vault);
+  ChunkReader fresh(*vault, *index);
+  const auto lost = fresh.read(point.root.directory->id);
+  ASSERT_FALSE(lost);
+  EXPECT_NE(lost.error().message.find("is missing"), std::string::npos) << lost.error().message;
+}
+
+// A version of a file was stored as what differs from the one before. Both were forgotten, the older one's pack was removed;
+// the newer one's pack stayed, for what else was in it, and with it the entry in the index. Then the file became what it
+// had been: the backup found its content in the index, stored nothing, and the point could not be read.
+TEST_F(PruneTest, what_the_index_tells_of_can_be_read_also_where_no_point_needs_it) {
+  std::string version = noise(30'000, 1);
+  env.put_file("/source/changes", version);
+  const PointId first = backup();
+  version[15'000] ^= 1;
+  env.put_file("/source/changes", version);
+  env.put_file("/source/stays", noise(50'000, 2));
+  const PointId second = backup();
+  const auto deltas = [&] { return delta_figures(*vault, **Index::load(*vault))->segments; };
+  EXPECT_GT(deltas(), 0u);
+  env.put_file("/source/changes", noise(30'000, 3));
+  backup();
+  forget_now(first);
+  forget_now(second);
+  PruneOptions leave = prune_options();
+  leave.unused_percent_max = 100;
+  EXPECT_EQ(run(leave).packs_repacked, 0u);
+  run(leave);
+  EXPECT_GT(deltas(), 0u) << "nothing is tried here";
+  env.put_file("/source/changes", version);
+  backup();
+  all_points_are_whole();
 }
 
 }  // namespace

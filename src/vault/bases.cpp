@@ -23,16 +23,7 @@ Status for_each_base(const Vault& vault, std::span<const PackId> packs, const st
   return {};
 }
 
-namespace {
-
-/// A segment that needs its bases as long as one of its chunks is needed.
-struct DeltaOf {
-  std::vector<ChunkKey> chunks;  // empty: unknown, and so it counts as needed
-  std::vector<ChunkKey> bases;
-};
-
-/// Of a pack whose directory does not open: what its segments say of themselves.
-Status scan_deltas(const Vault& vault, SegmentOpener& opener, const PackId& id, std::vector<DeltaOf>& out) {
+Status DeltaMap::scan(const Vault& vault, SegmentOpener& opener, const PackId& id, std::vector<Delta>& out) {
   const auto pack = vault.store().open({ObjectKind::pack, id.hex()});
   if (!pack) return pack.error().code == Code::not_found ? Status() : Status(pack.error());
   return scan_frames(**pack, [&](const FoundFrame& f, ByteView frame) -> Status {
@@ -40,36 +31,54 @@ Status scan_deltas(const Vault& vault, SegmentOpener& opener, const PackId& id, 
     const auto body = opener.open_body(frame);
     const auto head = body ? SegmentHead::decode(*body) : Result<std::pair<SegmentHead, std::size_t>>(body.error());
     if (!head || head->first.bases.empty()) return {};
-    DeltaOf& d = out.emplace_back();
+    Delta& d = out.emplace_back();
+    d.pack = id;
     for (const ChunkId& base : head->first.bases) d.bases.push_back(ChunkKey::of(base));
     return {};
   });
 }
 
-}  // namespace
-
-Status close_over_bases(const Vault& vault, const Index& index, ClaimSet& live) {
+Result<DeltaMap> DeltaMap::read(const Vault& vault, const Index& index) {
+  DeltaMap out;
   SegmentOpener opener(vault);
-  std::vector<DeltaOf> deltas;
   for (const IndexedPack& p : index.packs()) {
     const auto told = for_each_delta(vault, opener, p.id, [&](const SegmentInfo& s) -> Status {
-      DeltaOf& d = deltas.emplace_back();
+      Delta& d = out.deltas_.emplace_back();
+      d.pack = p.id;
       for (const auto& [id, bytes] : s.chunks) d.chunks.push_back(ChunkKey::of(id));
       for (const ChunkId& base : s.bases) d.bases.push_back(ChunkKey::of(base));
       return {};
     });
     if (told || told.error().code == Code::not_found) continue;
-    if (told.error().code != Code::corrupt) return told;
-    HF_TRY(scan_deltas(vault, opener, p.id, deltas));
+    // A rehearsed prune has kept no more than the size of a pack that it made: it holds what is needed, and what that
+    // stands on is needed anyway.
+    if (told.error().code == Code::refused) continue;
+    if (told.error().code != Code::corrupt) return told.error();
+    HF_TRY(scan(vault, opener, p.id, out.deltas_));
   }
+  return out;
+}
+
+bool DeltaMap::hold_up(const std::function<bool(const PackId&)>& stays, ClaimSet& live) const {
+  std::vector<const Delta*> left;
+  for (const Delta& d : deltas_) left.push_back(&d);
+  bool added = false;
   for (bool more = true; more;) {  // each round takes at least one segment off the list
     more = false;
-    std::erase_if(deltas, [&](const DeltaOf& d) {
-      if (!d.chunks.empty() && std::none_of(d.chunks.begin(), d.chunks.end(), [&](const ChunkKey& key) { return live.contains(key); })) return false;
-      for (const ChunkKey& base : d.bases) more = live.insert(base) || more;
+    std::erase_if(left, [&](const Delta* d) {
+      const bool needed = d->chunks.empty() || std::any_of(d->chunks.begin(), d->chunks.end(), [&](const ChunkKey& key) { return live.contains(key); });
+      if (!needed && !stays(d->pack)) return false;
+      for (const ChunkKey& base : d->bases) more = live.insert(base) || more;
       return true;
     });
+    added = added || more;
   }
+  return added;
+}
+
+Status close_over_bases(const Vault& vault, const Index& index, ClaimSet& live) {
+  const DeltaMap deltas = HF_TRY(DeltaMap::read(vault, index));
+  deltas.hold_up([](const PackId&) { return false; }, live);
   return {};
 }
 

@@ -2,10 +2,13 @@
 // Which segments stand on which chunks: a delta segment opens only as long as its bases do (docs/format/pack.md).
 //
 // For who deletes: a chunk is needed if a point needs it, or if a segment with a needed chunk has it as a base
-// (close_over_bases()). At most kBaseDepthMax rounds.
+// (close_over_bases()). And also if any segment has it as a base that lies in a pack which stays (DeltaMap::hold_up()):
+// the index tells of every chunk of such a pack, whether a point needs it now or not, and the next backup that meets its
+// content relies on it. INVARIANT: what an index run tells of can be opened, as far as nothing is damaged.
 
 #include <functional>
 #include <span>
+#include <vector>
 #include <unordered_set>
 
 #include "vault/claim_set.hpp"
@@ -21,9 +24,26 @@ Status for_each_delta(const Vault& vault, SegmentOpener& opener, const PackId& p
 /// Visits the chunks that segments of these packs need as bases: directly, and each as often as it is named.
 Status for_each_base(const Vault& vault, std::span<const PackId> packs, const std::function<Status(const ChunkId& base)>& visit);
 
-/// Adds to `live` the chunks that segments with a live chunk have as bases, and theirs. Reads the directories of all packs;
-/// where one does not open, every base that the pack's segments name counts. Memory: about 50 bytes for each chunk that
-/// is stored as a delta.
+/// The delta segments of all packs that an index tells of, read from the packs' directories; of a pack whose directory does
+/// not open, from its segments themselves. Memory: about 50 bytes for each chunk that is stored as a delta. One thread.
+class DeltaMap {
+ public:
+  static Result<DeltaMap> read(const Vault& vault, const Index& index);
+  /// Adds to `live` the bases of segments that have a live chunk, or lie in a pack that stays, and theirs. True where some
+  /// were not in it.
+  bool hold_up(const std::function<bool(const PackId&)>& stays, ClaimSet& live) const;
+
+ private:
+  struct Delta {
+    PackId pack;
+    std::vector<ChunkKey> chunks;  // empty: unknown, and so it counts as needed
+    std::vector<ChunkKey> bases;
+  };
+  static Status scan(const Vault& vault, SegmentOpener& opener, const PackId& id, std::vector<Delta>& out);
+  std::vector<Delta> deltas_;
+};
+
+/// Adds to `live` the chunks that segments with a live chunk have as bases, and theirs: a DeltaMap used once.
 Status close_over_bases(const Vault& vault, const Index& index, ClaimSet& live);
 
 /// Packs of the index that are not distrusted themselves, and yet hold a segment that stands, at whatever depth, on a

@@ -4,15 +4,40 @@
 
 namespace hf {
 
-Result<ChunkPlace> ChunkReader::locate(const ChunkId& id) const {
-  auto place = HF_TRY(index_.find(id));
-  if (!place && index_.distrusts_any()) {
-    const auto doubtful = HF_TRY(index_.find_all(id));
+namespace {
+
+Result<ChunkPlace> place_in(const Index& index, const ChunkId& id) {
+  auto place = HF_TRY(index.find(id));
+  if (!place && index.distrusts_any()) {
+    const auto doubtful = HF_TRY(index.find_all(id));
     if (!doubtful.empty()) place = doubtful[0];
   }
   if (!place)
     return Error(Code::corrupt, "chunk " + id.brief() + " is in no pack that the index knows", "make the index anew from the packs: holdfast rebuild").with_object("chunk " + id.hex());
   return *place;
+}
+
+}  // namespace
+
+Result<ChunkPlace> ChunkReader::locate(const ChunkId& id) const {
+  if (const auto now = newer())
+    if (const auto place = now->find(id); place && *place) return **place;
+  return place_in(index_, id);
+}
+
+std::shared_ptr<const Index> ChunkReader::look_again(const std::shared_ptr<const Index>& read_with) {
+  Lock lock(newer_mutex_);
+  if (newer_ != read_with) return newer_;  // another thread was quicker
+  std::vector<std::string> names;
+  if (!vault_.store().list(ObjectKind::index, [&](std::string_view name, std::uint64_t) { names.emplace_back(name); })) return nullptr;
+  std::sort(names.begin(), names.end());
+  // A pack leaves the index before it is removed: while the runs are the same, nothing has moved, and it is damage.
+  if (names == runs_seen_) return nullptr;
+  auto loaded = Index::load(vault_);
+  if (!loaded) return nullptr;
+  runs_seen_ = std::move(names);
+  newer_ = std::move(*loaded);
+  return newer_;
 }
 
 Result<std::shared_ptr<ObjectReader>> ChunkReader::pack(const PackId& id) {
@@ -128,14 +153,28 @@ Result<LoadedChunk> ChunkReader::read(const ChunkId& id) {
   return read(id, unfolding);
 }
 
-Result<LoadedChunk> ChunkReader::read(const ChunkId& id, Unfolding& unfolding) {
-  const ChunkPlace place = HF_TRY(locate(id));
+Result<LoadedChunk> ChunkReader::read_by(const Index& index, const ChunkId& id, Unfolding& unfolding) {
+  const ChunkPlace place = HF_TRY(place_in(index, id));
   auto loaded = read_at(id, place, unfolding);
   if (loaded) return loaded;
   // Another pack may have it too: stored by two writers at once, or again after damage.
-  for (const ChunkPlace& other : HF_TRY(index_.find_all(id))) {
+  for (const ChunkPlace& other : HF_TRY(index.find_all(id))) {
     if (other.pack == place.pack && other.offset == place.offset) continue;
     if (auto second = read_at(id, other, unfolding)) return second;
+  }
+  return loaded;
+}
+
+Result<LoadedChunk> ChunkReader::read(const ChunkId& id, Unfolding& unfolding) {
+  std::shared_ptr<const Index> now = newer();
+  auto loaded = read_by(now ? *now : index_, id, unfolding);
+  // As often as prunes may overtake one read; each time something has moved since.
+  constexpr int kAttempts = 8;
+  for (int attempt = 0; !loaded && attempt < kAttempts; ++attempt) {
+    const auto again = look_again(now);
+    if (!again) break;
+    now = again;
+    if (auto found = read_by(*now, id, unfolding)) return found;
   }
   return loaded;
 }

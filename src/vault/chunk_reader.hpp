@@ -13,11 +13,15 @@ namespace hf {
 
 /// Finds, fetches, opens and identifies chunks, keeping recent segments and open packs. Any thread.
 /// Delta segments are opened with their bases, which it finds in the same way.
+///
+/// Nobody who reads holds up a prune, so a pack may go while it is needed: its live chunks lie in another one then, which
+/// the index of that hour tells. Where a pack is gone the index is loaded anew, and read() looks there too.
 class ChunkReader final : public BaseSource {
  public:
   ChunkReader(const Vault& vault, const Index& index, std::size_t cache_bytes = 16u << 20) : vault_(vault), index_(index), cache_bytes_max_(cache_bytes) {}
 
-  /// Tries every place that the index knows. Corrupt names the pack where the chunk is missing or damaged.
+  /// Tries every place that the index knows, and where a pack is gone, every place that the index of now knows. Corrupt
+  /// names the pack where the chunk is missing or damaged.
   Result<LoadedChunk> read(const ChunkId& id);
   /// From this place and no other.
   Result<LoadedChunk> read_from(const ChunkId& id, const ChunkPlace& place);
@@ -29,6 +33,7 @@ class ChunkReader final : public BaseSource {
   Status fetch(const ChunkPlace& place, SegmentOpener& opener, Buffer& frame, OpenedSegment& out);
 
   const Vault& vault() const { return vault_; }
+  /// The one that it was made with; locate() may know a newer one.
   const Index& index() const { return index_; }
 
  private:
@@ -38,9 +43,18 @@ class ChunkReader final : public BaseSource {
     std::shared_ptr<const OpenedSegment> segment;
   };
   Result<LoadedChunk> read(const ChunkId& id, Unfolding& unfolding);
+  Result<LoadedChunk> read_by(const Index& index, const ChunkId& id, Unfolding& unfolding);
   Result<std::shared_ptr<const OpenedSegment>> segment(const ChunkPlace& place, Unfolding& unfolding);
   Result<LoadedChunk> read_at(const ChunkId& id, const ChunkPlace& place, Unfolding& unfolding);
   Status fetch(const ChunkPlace& place, SegmentOpener& opener, Buffer& frame, OpenedSegment& out, Unfolding& unfolding);
+  /// nullptr: the one that we were made with.
+  std::shared_ptr<const Index> newer() const {
+    Lock lock(newer_mutex_);
+    return newer_;
+  }
+  /// Something was not where `read_with` says (nullptr: where index_ says). Gives the index as it is now, or nullptr where
+  /// it can tell nothing new, or can't be read.
+  std::shared_ptr<const Index> look_again(const std::shared_ptr<const Index>& read_with);
 
   /// What one thread opens a segment with; kept between uses.
   struct Tools {
@@ -69,6 +83,10 @@ class ChunkReader final : public BaseSource {
   std::list<std::pair<PackId, std::shared_ptr<ObjectReader>>> packs_ HF_GUARDED_BY(mutex_);  // newest first, at most 32
   std::vector<std::unique_ptr<Tools>> idle_tools_ HF_GUARDED_BY(mutex_);
   const std::shared_ptr<Spares> spares_ = std::make_shared<Spares>();  // segments may outlive the reader
+
+  mutable Mutex newer_mutex_;  // held while an index is loaded: whoever else misses a pack waits for the same one
+  std::shared_ptr<const Index> newer_ HF_GUARDED_BY(newer_mutex_);
+  std::vector<std::string> runs_seen_ HF_GUARDED_BY(newer_mutex_);  // names in the vault when it was loaded
 };
 
 }  // namespace hf

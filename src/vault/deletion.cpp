@@ -174,6 +174,13 @@ Result<std::unordered_set<PointId>> reaped_points(const Vault& vault) {
   return out;
 }
 
+std::int64_t grace_begins(std::int64_t now_ns, std::vector<std::int64_t> points_ns) {
+  constexpr std::int64_t kSkew = 3600LL * 1'000'000'000;  // clocks of two machines may differ by this
+  const auto ahead = std::count_if(points_ns.begin(), points_ns.end(), [&](std::int64_t t) { return t > now_ns + kSkew; });
+  if (2 * static_cast<std::size_t>(ahead) <= points_ns.size()) return now_ns;
+  return *std::max_element(points_ns.begin(), points_ns.end());
+}
+
 Status forget(const Vault& vault, const PointId& point, const ForgetOptions& options) {
   HF_TRY(vault.may_write());
   const auto held = held_points(HF_TRY(holds(vault)), vault.env().wall_ns());
@@ -182,7 +189,7 @@ Status forget(const Vault& vault, const PointId& point, const ForgetOptions& opt
   if (!HF_TRY(point_exists(vault, point))) return Error(Code::not_found, "there is no recovery point " + point.brief());
   const auto known = HF_TRY(tombstones(vault));
   if (known.contains(point)) return {};
-  const Tombstone t{point, vault.env().wall_ns(), options.grace_seconds, options.reason};
+  const Tombstone t{point, options.time_ns != 0 ? options.time_ns : vault.env().wall_ns(), options.grace_seconds, options.reason};
   return vault.store().put({ObjectKind::tombstone, point.hex() + random_hex(vault.env(), 8)}, vault.seal(SealedKind::tombstone, encode_tombstone(t)));
 }
 

@@ -64,7 +64,12 @@ Result<bool> decide(const Vault& vault, const EpochRecord& before, EpochRecord& 
 struct ForgetOptions {
   std::uint64_t grace_seconds = 7 * 24 * 3600;
   std::string reason;
+  std::int64_t time_ns = 0;  ///< when the grace begins; 0: now by the clock. See grace_begins()
 };
+/// When the grace of what is forgotten now begins: now by the clock, unless most points of the vault (`points_ns`: when
+/// they ended) lie ahead of it. Then the clock is behind, as after a flat battery, and it is the newest of them: else a
+/// grace of days would be over as soon as the clock is right again.
+std::int64_t grace_begins(std::int64_t now_ns, std::vector<std::int64_t> points_ns);
 /// Refused for a point under a hold. Forgotten already: success.
 Status forget(const Vault& vault, const PointId& point, const ForgetOptions& options);
 /// NotFound where it was not forgotten; Refused where a prune has decided already.

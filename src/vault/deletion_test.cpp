@@ -157,9 +157,21 @@ TEST(TrustedTime, a_clock_far_ahead_of_all_that_happened_is_held_back) {
   const std::int64_t now = 20'000 * kDay;
   EXPECT_EQ(trusted_time(now, {}), now);
   EXPECT_EQ(trusted_time(now, {now - kDay}), now);
-  EXPECT_EQ(trusted_time(now, {now - 1000 * kDay}), now - 993 * kDay);
-  EXPECT_EQ(trusted_time(now, {now - 1000 * kDay, now}), now - 993 * kDay);  // what happened just now is no witness
+  EXPECT_EQ(trusted_time(now, {now - 7 * kDay}), now);
+  // Not a day beyond the witness: a grace of seven days, the usual one, had ended at once with a clock that jumped.
+  EXPECT_EQ(trusted_time(now, {now - 1000 * kDay}), now - 1000 * kDay);
+  EXPECT_EQ(trusted_time(now, {now - 1000 * kDay, now}), now - 1000 * kDay);  // what happened just now is no witness
   EXPECT_EQ(trusted_time(now, {now - 1000 * kDay, now - kDay}), now);
+}
+
+// A machine with a flat battery began in 2000, forgot points before its clock was set, and the next prune found that their
+// grace was over since 26 years.
+TEST(GraceBegins, not_before_what_happened_in_the_vault) {
+  const std::int64_t now = 20'000 * kDay;
+  EXPECT_EQ(grace_begins(now, {}), now);
+  EXPECT_EQ(grace_begins(now, {now - kDay, now}), now);
+  EXPECT_EQ(grace_begins(1000 * kDay, {now - kDay, now, now - 2 * kDay}), now);
+  EXPECT_EQ(grace_begins(now, {now - kDay, now - 2 * kDay, now + 1000 * kDay}), now) << "one point from the future is that point's clock";
 }
 
 }  // namespace

@@ -205,6 +205,51 @@ TEST_F(DeltaTest, what_stands_on_a_missing_pack_is_stored_again) {
   for (const Buffer* c : {&old, &now, &newest}) EXPECT_TRUE(comes_back(*c));
 }
 
+// A backup was killed when it had stored deltas; what they stood on was removed by a prune, which knew nothing of them; and
+// the next backup took the packs over, and relied on what nobody could read any more.
+TEST_F(DeltaTest, packs_of_a_dead_session_are_not_taken_over_where_what_they_stand_on_is_gone) {
+  const Buffer old = noise(100'000), now = edited(old), newest = edited(now), other = noise(50'000);
+  store(old);
+  const ObjectName base = pack_of(old);
+  const auto dies_with = [&](const Buffer& chunk, const std::vector<ChunkRef>& near) {
+    const auto session = *WriteSession::begin(*vault);
+    const auto writer = session->data_writer();
+    EXPECT_TRUE(*writer->add(ref(chunk).id, chunk, near));
+    EXPECT_TRUE(writer->finish());
+  };
+  dies_with(now, {ref(old)});
+  const auto index = *Index::load(*vault);
+  ASSERT_TRUE(index->drop_packs({*PackId::parse(base.name)}));
+  ASSERT_TRUE(vault->store().remove(base));
+  dies_with(other, {});
+  const auto session = *WriteSession::begin(*vault);
+  EXPECT_TRUE(*session->claim(ref(now).id));
+  EXPECT_TRUE(*session->claim(ref(old).id));
+  EXPECT_FALSE(*session->claim(ref(other).id)) << "what stands on nothing is of use";
+}
+
+// A pack was lost, the index was made anew, and the files that had lost something were backed up again, as the hint says: the
+// backup found them in the index, as deltas on what was lost, and stored nothing.
+TEST_F(DeltaTest, a_rebuilt_index_tells_of_no_delta_whose_base_is_lost) {
+  const Buffer old = noise(100'000), now = edited(old), newest = edited(now), other = noise(50'000);
+  store(old);
+  store({{now, {ref(old)}}, {other, {}}});
+  store(newest, {now});
+  ASSERT_TRUE(vault->store().remove(pack_of(old)));
+  RebuildReport report;
+  Progress progress;
+  ASSERT_TRUE(rebuild(*vault, report, progress));
+  EXPECT_FALSE(report.problems.empty());
+  EXPECT_TRUE(comes_back(other));
+  {
+    const auto session = *WriteSession::begin(*vault);
+    EXPECT_FALSE(*session->claim(ref(other).id));
+    for (const Buffer* lost : {&old, &now, &newest}) EXPECT_TRUE(*session->claim(ref(*lost).id));
+  }
+  store({{newest, {}}, {now, {}}, {old, {}}});
+  for (const Buffer* c : {&old, &now, &newest, &other}) EXPECT_TRUE(comes_back(*c));
+}
+
 /// Writes a segment that says what no honest writer says.
 void write_hostile(Vault& vault, const Buffer& chunk, const std::vector<ChunkId>& bases, ByteView prefix) {
   auto pack = *PackWriter::begin(vault, PackClass::data);
@@ -223,7 +268,11 @@ TEST_F(DeltaTest, bases_that_go_round_in_a_circle_are_refused) {
   write_hostile(*vault, b, {ref(a).id, ref(a).id}, a);
   const Buffer self = noise(50'000);
   write_hostile(*vault, self, {ref(self).id}, self);
-  ASSERT_TRUE((*WriteSession::begin(*vault))->suspend());  // takes the packs over
+  ASSERT_TRUE((*WriteSession::begin(*vault))->suspend());
+  EXPECT_FALSE(read(a)) << "a session takes no pack over that stands on nothing";
+  RebuildReport report;
+  Progress progress;
+  ASSERT_TRUE(rebuild(*vault, report, progress));
   for (const Buffer* c : {&a, &b, &self}) {
     const auto back = read(*c);
     ASSERT_FALSE(back);

@@ -317,6 +317,9 @@ Status Index::drop_packs(const std::unordered_set<PackId>& packs) {
   return join(std::move(concerned), packs);
 }
 
+// Of a chunk that is stored more than once every place is kept: one of the packs may be about to be retired, by a prune that
+// has copied what is live in it, and then the other place is the only one. In a run a chunk has one place; so the second
+// ones get a run of their own, and the third. They come before the joined run, whose sight makes the old ones count no more.
 Status Index::join(std::vector<std::shared_ptr<IndexRun>> runs, const std::unordered_set<PackId>& without) {
   auto entries = HF_TRY(MergedEntries::over(std::move(runs)));
   const std::vector<RunId> supersedes = HF_TRY(entries.run_ids());
@@ -327,13 +330,20 @@ Status Index::join(std::vector<std::shared_ptr<IndexRun>> runs, const std::unord
     place.push_back(without.contains(p.id) ? kLeftOut : static_cast<std::uint32_t>(kept.size()));
     if (place.back() != kLeftOut) kept.push_back(p);
   }
-  // A chunk that lies in several packs keeps its places: an independent point has its own.
+  // A chunk that lies in several packs keeps all its places: one of them may be lost, and an independent point has its own.
+  std::optional<ChunkKey> last;
+  std::vector<std::uint32_t> told;  // packs of that key
   const EntrySource next = [&]() -> Result<std::optional<IndexEntry>> {
     for (;;) {
       auto e = HF_TRY(entries.next());
       if (!e) return e;
       e->pack = place[e->pack];
-      if (e->pack != kLeftOut) return e;
+      if (e->pack == kLeftOut) continue;
+      if (last != e->key) told.clear();
+      last = e->key;
+      if (std::find(told.begin(), told.end(), e->pack) != told.end()) continue;  // two runs tell of it
+      told.push_back(e->pack);
+      return e;
     }
   };
   const ObjectName joined{ObjectKind::index, HF_TRY(write_index_run(vault_, kept, entries.total(), next, supersedes))};

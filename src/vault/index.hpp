@@ -105,8 +105,8 @@ class Index {
   Result<std::vector<ChunkPlace>> find_all(const ChunkId& id) const;
   /// From now on find() passes over these packs: they are missing, known to be damaged, or retired.
   void distrust(std::unordered_set<PackId> packs);
-  /// Merges leave out entries of these packs: a prune retired them, and may remove them at any time. They must be
-  /// distrusted too. Whoever needs one that is taken out of retirement finds it as a pack that no run lists.
+  /// Merges leave out entries of these packs: a prune condemned them, and may remove them at any time. Never those that are
+  /// only retired: a session from before may rely on them, and its point brings them back, and must find them in the index.
   void leave_out(std::unordered_set<PackId> packs) { retired_ = std::move(packs); }
   bool distrusts_any() const { return !distrusted_.empty(); }
   Status add_run(const std::string& name);

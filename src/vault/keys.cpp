@@ -29,7 +29,8 @@ VaultKeys::~VaultKeys() {
 Result<Digest> VaultKeys::object_key(std::uint32_t epoch, const Salt& salt) const {
   for (const RootKey& r : roots_)
     if (r.epoch == epoch) return hkdf(r.key, salt, "holdfast object");
-  return Error(Code::unsupported, "it is sealed under key epoch " + std::to_string(epoch) + ", which this key slot does not open");
+  return Error(Code::unsupported, "it is sealed under key epoch " + std::to_string(epoch) + ", which this key slot does not open",
+               "if the keys were rotated just now, run it again; else use a key that the rotation did not leave out: holdfast key list");
 }
 
 }  // namespace hf

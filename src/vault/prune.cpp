@@ -6,6 +6,7 @@
 #include <set>
 
 #include "store/overlay/overlay_store.hpp"
+#include "vault/bases.hpp"
 #include "vault/recompress.hpp"
 #include "vault/repack.hpp"
 #include "vault/stock.hpp"
@@ -24,6 +25,8 @@ Result<std::uint64_t> bytes_of(ObjectStore& store) {
 /// All points that exist, forgotten ones too; an error where one can't be read.
 Result<std::vector<RecoveryPoint>> existing_points(const Vault& vault) {
   PointList list = HF_TRY(vault.points());
+  // Of a key that we don't have: the keys were rotated since we opened the vault.
+  if (!list.damaged.empty() && list.damaged[0].error.code == Code::unsupported) return list.damaged[0].error;
   if (!list.damaged.empty())
     return Error(Code::corrupt, "recovery point " + list.damaged[0].name.substr(0, 8) + " can't be read, so nobody knows what it needs; nothing was removed",
                  "bring it back from its copy: remove points/" + list.damaged[0].name + ", then: holdfast rebuild")
@@ -48,10 +51,17 @@ class Pruner {
   Result<std::vector<Lease>> sessions_before(std::uint64_t epoch);
   /// Condemns what was retired and is needed by nobody, as far as no session from before lives, and removes it.
   Status remove_retired();
-  /// Which of the packs that points need which came since they were retired.
-  Result<std::unordered_set<PackId>> needed_since(const Retirement& retirement, const EpochRecord& record, const Index& index, const Stock& stock);
+  /// Which of its packs the points need that came since they were retired. `points` were listed before the index was
+  /// loaded: it knows all that they name.
+  Result<std::unordered_set<PackId>> needed_since(const Retirement& retirement, std::vector<RecoveryPoint> points, const EpochRecord& record, const Index& index, const Stock& stock);
   Status remove_condemned();
   Status pass_sentences();
+  /// Was `failed` because another prune has decided something since `before`, and removed what we were looking at? Then
+  /// one looks anew; it is no damage.
+  Result<bool> was_overtaken(const Error& failed, const EpochRecord& before) {
+    if (failed.code == Code::cancelled || progress_.stop_requested) return false;
+    return HF_TRY(newest_epoch(vault_)).number != before.number;
+  }
   /// One attempt to decide and write an epoch; false where another prune was quicker.
   Result<bool> retire();
   Status stop_if_asked() const { return progress_.stop_requested ? Status(Error(Code::cancelled, "stopped", "everything is whole; run it again: holdfast prune")) : Status(); }
@@ -90,28 +100,33 @@ Result<std::vector<Lease>> Pruner::sessions_before(std::uint64_t epoch) {
 
 // --- removing what was retired ---
 
-Result<std::unordered_set<PackId>> Pruner::needed_since(const Retirement& retirement, const EpochRecord& record, const Index& index, const Stock& stock) {
-  std::unordered_set<PackId> needed;
-  // After the leases: every point of a session that ended is seen here.
-  std::vector<RecoveryPoint> since = HF_TRY(existing_points(vault_));
+Result<std::unordered_set<PackId>> Pruner::needed_since(const Retirement& retirement, std::vector<RecoveryPoint> since, const EpochRecord& record, const Index& index, const Stock& stock) {
   std::erase_if(since, [&](const RecoveryPoint& p) { return std::binary_search(retirement.marked.begin(), retirement.marked.end(), p.id); });
-  if (since.empty()) return needed;
   ClaimSet live;
-  HF_TRY(mark_(vault_, index, since, live, progress_));
+  if (!since.empty()) HF_TRY(mark_(vault_, index, since, live, progress_));
+  const DeltaMap deltas = HF_TRY(DeltaMap::read(vault_, index));
   const std::unordered_set<PackId> mine(retirement.packs.begin(), retirement.packs.end());
-  auto entries = HF_TRY(MergedEntries::over(index.runs()));
-  std::optional<IndexEntry> e = HF_TRY(entries.next());
-  while (e) {
-    const ChunkKey key = e->key;
-    bool elsewhere = false;
-    std::vector<PackId> here;
-    for (; e && e->key == key; e = HF_TRY(entries.next())) {
-      const PackId& pack = entries.packs()[e->pack].id;
-      if (mine.contains(pack)) here.push_back(pack);
-      else if (stock.listed.contains(pack) && !stock.doubtful.contains(pack) && !record.is_absent(pack)) elsewhere = true;
+  std::unordered_set<PackId> needed;
+  const auto stays = [&](const PackId& id) {
+    const bool condemned = std::binary_search(record.condemned.begin(), record.condemned.end(), id);
+    return stock.listed.contains(id) && !condemned && (!mine.contains(id) || needed.contains(id));
+  };
+  do {
+    auto entries = HF_TRY(MergedEntries::over(index.runs()));
+    std::optional<IndexEntry> e = HF_TRY(entries.next());
+    while (e) {
+      const ChunkKey key = e->key;
+      bool elsewhere = false;
+      std::vector<PackId> here;
+      for (; e && e->key == key; e = HF_TRY(entries.next())) {
+        const PackId& pack = entries.packs()[e->pack].id;
+        if (mine.contains(pack)) here.push_back(pack);
+        else if (stock.listed.contains(pack) && !stock.doubtful.contains(pack) && !record.is_absent(pack)) elsewhere = true;
+      }
+      if (!elsewhere && !here.empty() && live.contains(key)) needed.insert(here.begin(), here.end());
     }
-    if (!elsewhere && !here.empty() && live.contains(key)) needed.insert(here.begin(), here.end());
-  }
+  } while (deltas.hold_up(stays, live));
+  if (since.empty()) return needed;
   // Packs without chunks hold copies of small objects, perhaps of these points.
   for (const IndexedPack& p : index.packs())
     if (p.chunk_count == 0 && mine.contains(p.id)) needed.insert(p.id);
@@ -134,10 +149,14 @@ Status Pruner::remove_retired() {
         if (std::none_of(report_.waits_for.begin(), report_.waits_for.end(), [&](const Lease& w) { return w.point == l.point; })) report_.waits_for.push_back(l);
       continue;
     }
+    // After the leases: every point of a session that ended is seen here.
+    std::vector<RecoveryPoint> points = HF_TRY(existing_points(vault_));
     const auto index = HF_TRY(Index::load(vault_));
     const Stock stock = HF_TRY(take_stock(vault_, *index));
     index->distrust(stock.doubtful);
-    const auto needed = HF_TRY(needed_since(*next, record, *index, stock));
+    const auto looked = needed_since(*next, std::move(points), record, *index, stock);
+    if (!looked && HF_TRY(was_overtaken(looked.error(), record))) continue;
+    const auto needed = HF_TRY(looked);
     EpochRecord decided = record;
     std::erase_if(decided.retired, [&](const Retirement& r) { return r.epoch == next->epoch; });
     std::erase_if(decided.condemned, [&](const PackId& id) { return !stock.listed.contains(id); });  // done with
@@ -159,8 +178,9 @@ Status Pruner::remove_condemned() {
     HF_TRY(stop_if_asked());
     const ObjectName name{ObjectKind::pack, id.hex()};
     if (!vault_.store().open(name)) continue;
-    HF_TRY(vault_.store().remove(name));
+    // Its parity first: a pack that is there is found by the next prune, parity of one that is gone by nobody.
     HF_TRY(vault_.store().remove({ObjectKind::parity, id.hex()}));
+    HF_TRY(vault_.store().remove(name));
     ++report_.packs_removed;
   }
   return {};
@@ -209,13 +229,16 @@ Result<bool> Pruner::retire() {
   const std::unordered_set<PackId> retired_before = before.absent();
   distrusted.insert(retired_before.begin(), retired_before.end());
   index->distrust(distrusted);
-  index->leave_out(retired_before);
 
   std::map<std::optional<PointId>, std::vector<RecoveryPoint>> by_domain;
   for (const RecoveryPoint& p : points) by_domain[p.domain].push_back(p);
   Needed needed;
   ClaimSet dead;
-  for (const auto& [domain, of_domain] : by_domain) HF_TRY(mark_(vault_, *index, of_domain, needed.of(domain), progress_));
+  for (const auto& [domain, of_domain] : by_domain)
+    if (const auto marked = mark_(vault_, *index, of_domain, needed.of(domain), progress_); !marked) {
+      if (HF_TRY(was_overtaken(marked.error(), before))) return false;
+      return marked.error();
+    }
   // While sessions run, packs that no point needs may be theirs: only what a removed point needed is surely waste.
   if (busy && !removed_.empty()) static_cast<void>(mark_(vault_, *index, removed_, dead, progress_));
   HF_TRY(stop_if_asked());
@@ -227,7 +250,17 @@ Result<bool> Pruner::retire() {
     write.compression_level = *options_.recompress_level;
     limits.recompress = HF_TRY(ask_recompress(vault_, *options_.recompress_level, progress_));
   }
-  RepackPlan plan = HF_TRY(plan_repack(*index, stock, retired_before, needed, busy ? &dead : nullptr, limits));
+  // A pack that stays keeps every delta in it readable, so its bases stay too; and then other packs may.
+  const DeltaMap deltas = HF_TRY(DeltaMap::read(vault_, *index));
+  ClaimSet& live = needed.of(by_domain.empty() ? std::nullopt : by_domain.rbegin()->first);
+  RepackPlan plan;
+  std::unordered_set<PackId> goes;
+  do {
+    plan = HF_TRY(plan_repack(*index, stock, retired_before, needed, busy ? &dead : nullptr, limits));
+    goes = retired_before;
+    goes.insert(plan.dead.begin(), plan.dead.end());
+    goes.insert(plan.repack.begin(), plan.repack.end());
+  } while (deltas.hold_up([&](const PackId& id) { return stock.listed.contains(id) && !goes.contains(id); }, live));
   report_.packs = stock.listed.size();
   report_.bytes_unused = plan.bytes_unused_left;
   // Copies of small objects: made anew where points went, so that a rebuild does not bring them back, or where many small
@@ -245,7 +278,12 @@ Result<bool> Pruner::retire() {
   report_.packs_dead = plan.dead.size();
   report_.packs_repacked = plan.repack.size();
   report_.packs_recompressed = plan.recompress.size();
-  const RepackResult copied = HF_TRY(repack(vault_, *index, plan, write, renew_copies ? &points : nullptr, progress_));
+  // Not of a point that a rebuild is bringing back at this moment, and removes when it sees the verdict.
+  std::vector<RecoveryPoint> to_copy = points;
+  std::erase_if(to_copy, [&](const RecoveryPoint& p) { return gone_points.contains(p.id); });
+  const auto repacked = repack(vault_, *index, plan, write, renew_copies ? &to_copy : nullptr, progress_);
+  if (!repacked && HF_TRY(was_overtaken(repacked.error(), before))) return false;
+  const RepackResult copied = HF_TRY(repacked);
   report_.bytes_repacked += copied.bytes_read;
   report_.bytes_written += copied.bytes_written;
   HF_TRY(stop_if_asked());
@@ -279,8 +317,10 @@ Result<PruneReport> Pruner::run() {
     bool decided = false;
     for (int i = 0; i < kAttempts && !decided; ++i) decided = HF_TRY(retire());
     if (!decided) return Error(Code::conflict, "another prune runs, and was quicker each time", "let it end, then run it again");
+    const std::uint64_t restored_before = report_.packs_restored;
     HF_TRY(remove_retired());
-    // When nothing waits, no pack can hold a copy of a point that was removed: its tombstone has done its work.
+    // When nothing waits, and nothing came back, no pack can hold a copy of a point that was removed: its tombstone has
+    // done its work.
     const EpochRecord left = HF_TRY(newest_epoch(vault_));
     std::uint64_t waiting = 0, bytes_waiting = 0;
     HF_TRY(vault_.store().list(ObjectKind::pack, [&](std::string_view pack, std::uint64_t bytes) {
@@ -291,7 +331,7 @@ Result<PruneReport> Pruner::run() {
     }));
     report_.packs_waiting = waiting;
     report_.bytes_waiting = bytes_waiting;
-    if (waiting == 0) {
+    if (waiting == 0 && report_.packs_restored == restored_before) {
       std::vector<PointId> gone;
       for (const PointId& p : HF_TRY(reaped_points(vault_)))
         if (const auto there = vault_.store().open({ObjectKind::point, p.hex()}); !there && there.error().code == Code::not_found) gone.push_back(p);
@@ -313,7 +353,8 @@ Result<PruneReport> Pruner::run() {
 std::int64_t trusted_time(std::int64_t now_ns, std::vector<std::int64_t> events_ns) {
   std::erase_if(events_ns, [&](std::int64_t t) { return t > now_ns - 20 * kHour; });
   if (events_ns.empty()) return now_ns;
-  return std::min(now_ns, *std::max_element(events_ns.begin(), events_ns.end()) + 7 * kDay);
+  const std::int64_t witness = *std::max_element(events_ns.begin(), events_ns.end());
+  return now_ns - witness <= 7 * kDay ? now_ns : witness;
 }
 
 Result<PruneReport> prune(Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress) { return Pruner(vault, options, mark, progress).run(); }

@@ -49,8 +49,9 @@ Result<PruneReport> prune(Vault& vault, const PruneOptions& options, const MarkP
 /// The same over a store that keeps all changes to itself: what prune() would do, to the byte.
 Result<PruneReport> rehearse_prune(const Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress);
 
-/// A clock that is far ahead of everything that happened in the vault may be wrong: it is trusted seven days beyond the
-/// newest event that is at least 20 hours old by it. Gives the trusted time, at most `now_ns`.
+/// A clock that is more than seven days ahead of the newest event of the vault may be wrong, where events of the last 20
+/// hours by it are no witnesses. It is not trusted at all then: the time is that of the newest witness, so that no grace
+/// ends, however short, before the vault was used a day longer. Gives the trusted time, at most `now_ns`.
 std::int64_t trusted_time(std::int64_t now_ns, std::vector<std::int64_t> events_ns);
 
 }  // namespace hf

@@ -9,6 +9,7 @@
 #include "vault/key_objects.hpp"
 #include "vault/pack_reader.hpp"
 #include "vault/pack_writer.hpp"
+#include "vault/stock.hpp"
 #include "vault/write_session.hpp"
 
 namespace hf {
@@ -135,13 +136,61 @@ Result<RebuildReport> restore_description(ObjectStore& store) {
 
 namespace {
 
+/// A delta whose base lies in no pack can't be opened. It must not be in the index: a backup that met its content would
+/// rely on it, and store nothing. Looks at what all packs tell of their deltas; as often as bases may be nested.
+Status leave_out_what_hangs(const Vault& vault, Index& index, RebuildReport& report) {
+  SegmentOpener opener(vault);
+  const auto told_of = [&](const PackId& pack, const SegmentInfo& s) -> Result<bool> {
+    for (const auto& [chunk, bytes] : s.chunks)
+      for (const ChunkPlace& place : HF_TRY(index.find_all(chunk)))
+        if (place.pack == pack && place.offset == s.offset) return true;
+    return false;
+  };
+  for (unsigned round = 0; round < kBaseDepthMax; ++round) {
+    std::unordered_set<PackId> concerned;
+    std::vector<IndexedPack> packs;
+    std::vector<IndexEntry> entries;
+    for (const IndexedPack& p : index.packs()) {
+      const auto pack = vault.store().open({ObjectKind::pack, p.id.hex()});
+      auto directory = pack ? read_pack_directory(vault, **pack, opener) : Result<PackDirectory>(pack.error());
+      if (!directory) continue;  // what the index has of it was read segment by segment, and opened
+      std::vector<SegmentInfo> sound;
+      std::uint64_t hanging = 0;
+      for (SegmentInfo& s : directory->segments) {
+        bool stands = s.bases.empty() || HF_TRY(told_of(p.id, s));
+        const bool known = stands;
+        for (const ChunkId& base : s.bases) stands = stands && HF_TRY(index.find(base)).has_value();
+        if (stands) sound.push_back(std::move(s));
+        else if (known) ++hanging;
+      }
+      if (hanging == 0) continue;
+      report.problems.push_back("pack " + p.id.brief() + ": " + std::to_string(hanging) + " segments need chunks that are in no pack");
+      concerned.insert(p.id);
+      if (sound.empty()) continue;
+      directory->segments = std::move(sound);
+      FinishedPack left = described_by(p.id, p.pack_class, p.stored_bytes, *directory);
+      for (IndexEntry& e : left.entries) e.pack = static_cast<std::uint32_t>(packs.size());
+      packs.push_back(left.pack);
+      entries.insert(entries.end(), left.entries.begin(), left.entries.end());
+    }
+    if (concerned.empty()) return {};
+    std::sort(entries.begin(), entries.end(), [](const IndexEntry& a, const IndexEntry& b) { return a.key < b.key; });
+    std::size_t at = 0;
+    if (!packs.empty())
+      HF_TRY(write_index_run(vault, packs, entries.size(), [&]() -> Result<std::optional<IndexEntry>> { return at < entries.size() ? std::optional(entries[at++]) : std::nullopt; }));
+    HF_TRY(index.drop_packs(concerned));  // from the other runs
+  }
+  return {};
+}
+
 Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progress) {
   ObjectStore& store = vault.store();
   std::vector<std::string> old_runs;
   HF_TRY(store.list(ObjectKind::index, [&](std::string_view name, std::uint64_t) { old_runs.emplace_back(name); }));
   std::vector<PackId> ids = HF_TRY(all_packs(store));
+  // What is only retired may be needed by a point that comes yet, of a session from before.
   const EpochRecord epoch = HF_TRY(newest_epoch(vault));
-  std::erase_if(ids, [&](const PackId& id) { return epoch.is_absent(id); });
+  std::erase_if(ids, [&](const PackId& id) { return std::binary_search(epoch.condemned.begin(), epoch.condemned.end(), id); });
   // Seen is not durable: whoever stored a pack may have died before it was, and a run must name only durable ones.
   std::vector<ObjectName> seen;
   for (const PackId& id : ids) seen.push_back({ObjectKind::pack, id.hex()});
@@ -255,7 +304,10 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
     if (const auto id = PointId::parse(name.name); id && reaped.contains(*id)) return {};  // a prune removed it
     const auto plain = vault.open_sealed(SealedKind::point, object);
     if (!plain || !decode_point(*plain, vault.keys().signer())) return {};  // another vault's, or damaged
-    if (HF_TRY(put_if_absent(store, name, object))) ++report.points_restored;
+    if (!HF_TRY(put_if_absent(store, name, object))) return {};
+    // A prune that passed sentence meanwhile may have removed it just before, and has not looked for it since.
+    if (const auto id = PointId::parse(name.name); id && HF_TRY(reaped_points(vault)).contains(*id)) return store.remove(name);
+    ++report.points_restored;
     return {};
   }));
 
@@ -269,7 +321,10 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
     }
     HF_TRY(store.remove({ObjectKind::index, name}));
   }
-  return {};
+  std::vector<std::pair<std::string, Error>> unreadable;
+  const auto index = HF_TRY(Index::load_what_opens(vault, unreadable));
+  HF_TRY(leave_out_what_hangs(vault, *index, report));
+  return drop_condemned(vault, *index, epoch.absent());
 }
 
 }  // namespace

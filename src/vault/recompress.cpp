@@ -1,5 +1,7 @@
 #include "vault/recompress.hpp"
 
+#include <unordered_map>
+
 #include "codec/compress.hpp"
 
 namespace hf {
@@ -10,7 +12,15 @@ class Judge {
   Judge(const Vault& vault, int level, std::unordered_set<PackId> proven, Progress& progress)
       : vault_(vault), opener_(vault), compressor_(level), proven_(std::move(proven)), progress_(progress) {}
 
+  /// A plan is made more than once; each pack is looked at once.
   Result<bool> worth_it(const IndexedPack& pack) {
+    const auto known = answers_.find(pack.id);
+    if (known != answers_.end()) return known->second;
+    return answers_[pack.id] = HF_TRY(look(pack));
+  }
+
+ private:
+  Result<bool> look(const IndexedPack& pack) {
     if (!proven_.contains(pack.id) || progress_.stop_requested) return false;
     const auto reader = HF_TRY(vault_.store().open({ObjectKind::pack, pack.id.hex()}));
     const PackDirectory directory = HF_TRY(read_pack_directory(vault_, *reader, opener_));
@@ -28,12 +38,12 @@ class Judge {
     return packed_.size() < sample.stored_bytes - sample.stored_bytes / 30;
   }
 
- private:
   const Vault& vault_;
   SegmentOpener opener_;
   Compressor compressor_;
   const std::unordered_set<PackId> proven_;
   Progress& progress_;
+  std::unordered_map<PackId, bool> answers_;
   OpenedSegment opened_;
   Buffer frame_, packed_;
 };

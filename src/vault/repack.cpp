@@ -274,7 +274,9 @@ Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, 
     for (const auto& [name, bytes] : HF_TRY(vault.replicas())) HF_TRY(metadata.add_replica(name, bytes));
     for (const RecoveryPoint& p : *copies_for) {
       const ObjectName name{ObjectKind::point, p.id.hex()};
-      HF_TRY(metadata.add_replica(name, HF_TRY(vault.store().get(name, kPointBytesMax))));
+      const auto object = vault.store().get(name, kPointBytesMax);
+      if (!object && object.error().code == Code::not_found) continue;  // another prune has removed it since
+      HF_TRY(metadata.add_replica(name, HF_TRY(object)));
     }
     HF_TRY(metadata.finish());
   }

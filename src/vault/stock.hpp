@@ -16,4 +16,9 @@ struct Stock {
 /// Costs a listing of the packs, and the reading of all proofs.
 Result<Stock> take_stock(const Vault& vault, const Index& index);
 
+/// For who has made a run out of what older runs, or packs, tell: a prune that condemned packs meanwhile dropped them from
+/// the runs that it saw, perhaps before ours was there. Drops them now. `retired`: those that were retired when our lease
+/// was there; what is retired later waits for us.
+Status drop_condemned(const Vault& vault, Index& index, const std::unordered_set<PackId>& retired);
+
 }  // namespace hf

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <set>
 
 #include "platform/sim_env.hpp"
 #include "store/local/local_store.hpp"
@@ -102,6 +103,38 @@ TEST_F(VaultTest, many_sessions_leave_few_runs_and_every_chunk_is_found) {
   const auto index = *Index::load(*vault);
   EXPECT_LE(index->runs().size(), 18u);
   for (const ChunkId& id : ids) EXPECT_TRUE(*index->find(id));
+}
+
+// Two prunes ran at once. One had copied a chunk into a new pack; the other one joined the runs of the index for something
+// else, and of the two places of the chunk it kept the old one. When that pack went, nobody knew of the chunk any more.
+TEST_F(VaultTest, joined_runs_tell_of_every_place_of_a_chunk) {
+  const Buffer chunk = noise(70'000, 1);
+  const ChunkId id = vault->keys().chunk_hash().id(chunk);
+  std::vector<std::unique_ptr<WriteSession>> sessions;  // at once, so each stores it
+  for (int i = 0; i < 3; ++i) sessions.push_back(*WriteSession::begin(*vault));
+  for (std::size_t i = 0; i < sessions.size(); ++i) {
+    auto w = sessions[i]->data_writer();
+    EXPECT_TRUE(*w->add(id, chunk));
+    ASSERT_TRUE(w->finish());
+    const Buffer node = noise(100, 10 + i);
+    ASSERT_TRUE(sessions[i]->add_metadata(node));
+    ASSERT_TRUE(sessions[i]->suspend());
+  }
+  const auto index = *Index::load(*vault);
+  ASSERT_EQ(index->find_all(id)->size(), 3u);
+  std::unordered_set<PackId> metadata;
+  for (const IndexedPack& p : index->packs())
+    if (p.pack_class == PackClass::metadata) metadata.insert(p.id);
+  ASSERT_EQ(metadata.size(), 3u);
+  ASSERT_TRUE(index->drop_packs(metadata));
+  const auto anew = *Index::load(*vault);
+  for (const Index* look : {index.get(), anew.get()}) {
+    std::set<PackId> packs;
+    const auto places = *look->find_all(id);
+    for (const ChunkPlace& place : places) packs.insert(place.pack);
+    EXPECT_EQ(packs.size(), 3u);
+    EXPECT_EQ(look->packs().size(), 3u);
+  }
 }
 
 TEST_F(VaultTest, packs_of_a_session_that_died_are_used_by_the_next) {

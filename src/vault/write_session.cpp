@@ -11,6 +11,18 @@ namespace hf {
 namespace {
 /// Entries gathered before a run is written: 16 MiB of them.
 constexpr std::size_t kRunEntries = 512 * 1024;
+
+Error was_fenced() {
+  return Error(Code::conflict, "this backup was taken for dead by a prune, and may not commit any more", "run it again: what it stored is found, unless it was removed");
+}
+
+/// Before packs become known: who was fenced is not waited for, and what its deltas stand on may be gone. Its packs stay
+/// unlisted; the next session looks at each of them.
+Status not_fenced(const Vault& vault, const PointId& point) {
+  const auto there = vault.store().open({ObjectKind::point, point.hex()});
+  if (there) return was_fenced();
+  return there.error().code == Code::not_found ? Status() : Status(there.error());
+}
 }  // namespace
 
 // --- ChunkWriter ---
@@ -110,7 +122,6 @@ Result<std::unique_ptr<WriteSession>> WriteSession::begin(Vault& vault, const Wr
   static_cast<void>(vault.store().sweep());  // tidying: never a reason not to back up
   s->index_ = HF_TRY(Index::load(vault));
   HF_TRY(s->adopt());
-  HF_TRY(s->index_->merge_if_many());
   if (options.delta == DeltaPolicy::always || (options.delta == DeltaPolicy::automatic && vault.store().traits().random_read))
     s->delta_ = std::make_unique<DeltaBases>(vault, *s->index_);
   Lock lock(s->metadata_mutex_);
@@ -132,14 +143,16 @@ FinishedPack described_by(const PackId& id, PackClass pack_class, std::uint64_t 
 
 Status WriteSession::adopt() {
   // In this order: the epochs after our lease is there, the packs after the epochs (see HeldLease).
-  std::unordered_set<PackId> retired = HF_TRY(newest_epoch(vault_)).absent();
+  const EpochRecord epoch = HF_TRY(newest_epoch(vault_));
+  const std::unordered_set<PackId> retired = epoch.absent();
   Stock stock = HF_TRY(take_stock(vault_, *index_));
   std::vector<PackId> orphans = std::move(stock.orphans);
   std::erase_if(orphans, [&](const PackId& id) { return retired.contains(id); });
   for (const IndexedPack& p : index_->packs())
     if (retired.contains(p.id)) stock.doubtful.insert(p.id);
   index_->distrust(stock.doubtful);
-  index_->leave_out(std::move(retired));
+  // What is only retired may be needed by a point that comes yet, of a session from before: its entries stay.
+  index_->leave_out({epoch.condemned.begin(), epoch.condemned.end()});
   HF_TRY(distrust_what_stands_on_distrusted(vault_, *index_, std::move(stock.doubtful)));
 
   // Seen is not durable: their writer may have died, or be, between making a name and making it durable.
@@ -147,6 +160,12 @@ Status WriteSession::adopt() {
   for (const PackId& id : orphans) names.push_back({ObjectKind::pack, id.hex()});
   HF_TRY(vault_.store().settle(names));
   SegmentOpener opener(vault_);
+  struct Orphan {
+    FinishedPack pack;
+    std::vector<ChunkId> bases;
+    bool taken = false;
+  };
+  std::vector<Orphan> found;
   for (const PackId& id : orphans) {
     // One that can't be read is no use to us; `verify` reports it.
     const auto reader = vault_.store().open({ObjectKind::pack, id.hex()});
@@ -154,10 +173,30 @@ Status WriteSession::adopt() {
     PackHeader header;
     const auto directory = read_pack_directory(vault_, **reader, opener, &header);
     if (!directory) continue;
-    HF_TRY(pack_finished(described_by(id, header.pack_class, (*reader)->size(), *directory)));
+    Orphan& o = found.emplace_back(Orphan{described_by(id, header.pack_class, (*reader)->size(), *directory), {}, false});
+    for (const SegmentInfo& s : directory->segments) o.bases.insert(o.bases.end(), s.bases.begin(), s.bases.end());
   }
-  Lock lock(finished_mutex_);
-  return write_run();
+  // A prune may have removed what their deltas stand on: nobody knew of them. Such a pack stays what it is, for a prune.
+  ClaimSet known;
+  for (bool more = true; more;) {
+    more = false;
+    for (Orphan& o : found) {
+      if (o.taken) continue;
+      bool stands = true;
+      for (const ChunkId& base : o.bases) stands = stands && (known.contains(ChunkKey::of(base)) || HF_TRY(index_->find(base)));
+      if (!stands) continue;
+      for (const IndexEntry& e : o.pack.entries) known.insert(e.key);
+      HF_TRY(pack_finished(std::move(o.pack)));
+      o.taken = more = true;
+    }
+  }
+  {
+    Lock lock(finished_mutex_);
+    HF_TRY(write_run());
+  }
+  const std::size_t runs = index_->runs().size();
+  HF_TRY(index_->merge_if_many());
+  return index_->runs().size() < runs ? drop_condemned(vault_, *index_, retired) : Status();
 }
 
 void WriteSession::store_all_anew() {
@@ -224,6 +263,7 @@ Status WriteSession::commit(RecoveryPoint& point) {
     HF_TRY(metadata_->add_replica({ObjectKind::point, point_id_.hex()}, object));
     HF_TRY(metadata_->finish());
   }
+  HF_TRY(not_fenced(vault_, point_id_));
   {
     Lock lock(finished_mutex_);
     // Each chunk that was claimed lies in a finished pack: else a writer failed, or was not finished, and the point would
@@ -232,8 +272,7 @@ Status WriteSession::commit(RecoveryPoint& point) {
     HF_TRY(write_run());
   }
   auto committed = vault_.store().put({ObjectKind::point, point_id_.hex()}, object);
-  if (!committed && committed.error().code == Code::already_exists)
-    return Error(Code::conflict, "this backup was taken for dead by a prune, and may not commit any more", "run it again: what it stored is found, unless it was removed");
+  if (!committed && committed.error().code == Code::already_exists) return was_fenced();
   HF_TRY(std::move(committed));
   // Committed. A lease that can't be removed is found ended by the next session.
   static_cast<void>(lease_->end());
@@ -245,6 +284,7 @@ Status WriteSession::suspend() {
     Lock lock(metadata_mutex_);
     HF_TRY(metadata_->finish());
   }
+  HF_TRY(not_fenced(vault_, point_id_));
   {
     Lock lock(finished_mutex_);
     HF_TRY(write_run());

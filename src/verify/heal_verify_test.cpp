@@ -166,5 +166,28 @@ TEST_F(HealVerify, a_vault_without_parity_gets_none_and_hears_nothing_of_it) {
   EXPECT_NE(hit.damage[0].hint.find("it has no parity"), std::string::npos) << hit.damage[0].hint;
 }
 
+// Half of a vault's packs were damaged within their parity. Each was healed, and yet damage was told: packs that were read
+// before the one with their bases had been judged while it was damaged, and readers still held the file of before.
+TEST_F(HealVerify, deltas_are_judged_when_what_they_stand_on_is_healed) {
+  Buffer version = noise(kPhoto, 4);
+  const ChunkId base = vault->keys().chunk_hash().id(version);
+  for (unsigned i = 0; i < 8; ++i) {  // so many that some come before the base in order of names
+    version[1000 * i + 7] ^= 1;
+    const ChunkId id = vault->keys().chunk_hash().id(version);
+    backup([&](TreeWriter& t) {
+      const std::vector<ChunkRef> near{{base, kPhoto}};
+      EXPECT_TRUE(*t.data.add(id, version, near));
+      Entry file = t.file("changed", {});
+      file.content.refs = {{id, kPhoto}};
+      file.stat.size = kPhoto;
+      return t.directory("root", {file});
+    }, {.delta = DeltaPolicy::always});
+  }
+  Objects damaged = objects();
+  damaged[photo()][200'000] ^= 1;
+  EXPECT_GT(check(**open(damaged), {.store_proof = false}).damage_count, 3u) << "no delta stands on the photo: nothing is tried here";
+  EXPECT_EQ(heals(damaged).healed_count, 1u);
+}
+
 }  // namespace
 }  // namespace hf

@@ -56,12 +56,20 @@ ChunkId id_of(const ChunkKey& key) {
   return id;
 }
 
-Status check_index(const Vault& vault, Survey& survey) {
+Result<std::vector<Damage>> check_index(const Vault& vault, Survey& survey) {
+  std::vector<Damage> found;
+  survey.indexed.clear();
+  survey.expected.clear();
+  survey.known.reset();
+  survey.index_damaged = false;
+  survey.runs_seen.clear();
+  HF_TRY(vault.store().list(ObjectKind::index, [&](std::string_view name, std::uint64_t) { survey.runs_seen.emplace_back(name); }));
+  std::sort(survey.runs_seen.begin(), survey.runs_seen.end());
   std::vector<std::pair<std::string, Error>> unreadable;
   survey.index = HF_TRY(Index::load_what_opens(vault, unreadable));
   for (const auto& [name, error] : unreadable) {
     survey.index_damaged = true;
-    survey.add(damaged_run(name, "index run " + name.substr(0, 8) + " can't be used (" + error.message + ")"));
+    found.push_back(damaged_run(name, "index run " + name.substr(0, 8) + " can't be used (" + error.message + ")"));
   }
   const auto runs = survey.index->runs();
   std::uint64_t total = 0;
@@ -71,7 +79,8 @@ Status check_index(const Vault& vault, Survey& survey) {
     if (survey.stopped()) return Error(Code::cancelled, "stopped");
     const auto holds = content_name_holds(vault.store(), {ObjectKind::index, run->name()});
     std::string wrong;
-    if (!holds) wrong = holds.error().message;
+    if (!holds && holds.error().code == Code::not_found) wrong.clear();  // joined with others since; what it told is read below
+    else if (!holds) wrong = holds.error().message;
     else if (!*holds) wrong = "it has other content than its name says";
     std::vector<EntrySum> sums(run->table().packs.size());
     std::optional<ChunkKey> last;
@@ -97,13 +106,13 @@ Status check_index(const Vault& vault, Survey& survey) {
     }
     if (!wrong.empty()) {
       survey.index_damaged = true;
-      survey.add(damaged_run(run->name(), "index run " + run->name().substr(0, 8) + " is damaged (" + wrong + ")"));
+      found.push_back(damaged_run(run->name(), "index run " + run->name().substr(0, 8) + " is damaged (" + wrong + ")"));
     }
   }
   Lock lock(survey.mutex);
   survey.report.index_runs = runs.size() + unreadable.size();
   survey.report.index_entries = total;
-  return {};
+  return found;
 }
 
 Status compare_with_index(const Vault& vault, Survey& survey) {

@@ -31,6 +31,7 @@ Result<bool> content_name_holds(ObjectStore& store, const ObjectName& name) {
 
 Status list_packs(ObjectStore& store, Survey& survey) {
   std::uint64_t unknown = 0, bytes = 0;
+  survey.present.clear();
   HF_TRY(store.list(ObjectKind::pack, [&](std::string_view name, std::uint64_t size) {
     const auto id = PackId::parse(name);
     if (!id) {
@@ -43,7 +44,7 @@ Status list_packs(ObjectStore& store, Survey& survey) {
   Lock lock(survey.mutex);
   survey.report.packs = survey.present.size();
   survey.report.pack_bytes = bytes;
-  survey.report.unknown_objects += unknown;
+  survey.unknown_packs = unknown;
   return {};
 }
 
@@ -128,47 +129,114 @@ void report_faults(const PackId& id, const PackVerdict& verdict, Survey& survey)
 
 }  // namespace
 
+namespace {
+
+/// Reads packs, heals what can be healed, and tells what is wrong.
+class PackReading {
+ public:
+  PackReading(ObjectStore& store, const Vault* vault, Survey& survey) : store_(store), vault_(vault), survey_(survey) {}
+
+  void read(const std::vector<PackId>& which) {
+    begin_pass();
+    in_parallel(survey_.options.jobs, which.size(), [&](unsigned worker, std::size_t i) {
+      if (survey_.stopped()) return;
+      const PackId& id = which[i];
+      auto verdict = judge(worker, id, [&](std::uint64_t bytes) { survey_.progress.bytes_done.fetch_add(bytes, std::memory_order_relaxed); });
+      if (verdict && survey_.options.heal && is_hit_itself(*verdict) && heal_damaged(store_, id, survey_)) verdict = judge(worker, id, [](std::uint64_t) {});
+      survey_.progress.items_done.fetch_add(1, std::memory_order_relaxed);
+      // The pack that holds the base may be read later, and healed then.
+      if (verdict && survey_.options.heal && !verdict->sound() && !is_hit_itself(*verdict)) {
+        Lock lock(mutex_);
+        wait_for_bases_.push_back(id);
+        return;
+      }
+      take(id, verdict);
+    });
+  }
+
+  /// Deltas that could not be opened as long as their bases were damaged.
+  void read_again() {
+    std::vector<PackId> again;
+    {
+      Lock lock(mutex_);
+      again.swap(wait_for_bases_);
+    }
+    std::sort(again.begin(), again.end());
+    begin_pass();
+    in_parallel(survey_.options.jobs, again.size(), [&](unsigned worker, std::size_t i) {
+      if (!survey_.stopped()) take(again[i], judge(worker, again[i], [](std::uint64_t) {}));
+    });
+  }
+
+ private:
+  /// Readers that have nothing open: a healed pack is another file than the damaged one.
+  void begin_pass() {
+    bases_.reset();
+    if (vault_ != nullptr && survey_.index) bases_ = std::make_unique<ChunkReader>(*vault_, *survey_.index);
+    checkers_ = std::vector<std::unique_ptr<PackChecker>>(std::max(1u, survey_.options.jobs));
+  }
+
+  static bool is_hit_itself(const PackVerdict& verdict) {
+    return std::any_of(verdict.faults.begin(), verdict.faults.end(), [](const PackFault& f) { return !f.base; });
+  }
+
+  /// Nothing: the pack is gone.
+  std::optional<PackVerdict> judge(unsigned worker, const PackId& id, const std::function<void(std::uint64_t)>& done) {
+    auto& checker = checkers_[worker];
+    if (!checker) checker = std::make_unique<PackChecker>(vault_, bases_.get());
+    const auto pack = store_.open({ObjectKind::pack, id.hex()});
+    if (pack) return checker->check(**pack, id, done);
+    if (pack.error().code == Code::not_found) return std::nullopt;
+    PackVerdict verdict;
+    verdict.faults.push_back({0, 0, 0, false, true, "can't be opened: " + pack.error().message});
+    return verdict;
+  }
+
+  void take(const PackId& id, const std::optional<PackVerdict>& verdict) {
+    if (!verdict) {
+      Lock lock(survey_.mutex);
+      survey_.gone.push_back(id);
+      return;
+    }
+    if (!verdict->sound()) {
+      survey_.progress.errors.fetch_add(1, std::memory_order_relaxed);
+      report_faults(id, *verdict, survey_);
+    }
+    bool as_expected = true;
+    if (vault_ != nullptr && survey_.indexed.contains(id)) {
+      const auto& sums = survey_.expected.at(id);
+      as_expected = std::find(sums.begin(), sums.end(), verdict->entries) != sums.end();
+    }
+    Lock lock(survey_.mutex);
+    VerifyReport& r = survey_.report;
+    ++r.packs_read;
+    r.pack_bytes_read += verdict->stored_bytes;
+    r.plain_bytes_read += verdict->plain_bytes;
+    r.chunks_read += verdict->chunks;
+    if (!verdict->sound()) return;
+    survey_.proven.push_back(id);
+    if (!as_expected) survey_.to_compare.push_back(id);
+  }
+
+  ObjectStore& store_;
+  const Vault* const vault_;
+  Survey& survey_;
+  std::unique_ptr<ChunkReader> bases_;  // shared by all: neighbouring deltas stand on the same segments
+  std::vector<std::unique_ptr<PackChecker>> checkers_;
+  Mutex mutex_;
+  std::vector<PackId> wait_for_bases_ HF_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
 Status check_packs(ObjectStore& store, const Vault* vault, const std::vector<PackId>& which, Survey& survey) {
-  std::unique_ptr<ChunkReader> bases;  // shared by all: neighbouring deltas stand on the same segments
-  if (vault != nullptr && survey.index) bases = std::make_unique<ChunkReader>(*vault, *survey.index);
-  std::vector<std::unique_ptr<PackChecker>> checkers(std::max(1u, survey.options.jobs));
   std::uint64_t total = 0;
   for (const PackId& id : which) total += survey.present.at(id);
   survey.progress.bytes_total = total;
   survey.progress.items_total = which.size();
-  in_parallel(survey.options.jobs, which.size(), [&](unsigned worker, std::size_t i) {
-    if (survey.stopped()) return;
-    auto& checker = checkers[worker];
-    if (!checker) checker = std::make_unique<PackChecker>(vault, bases.get());
-    const PackId& id = which[i];
-    PackVerdict verdict;
-    const auto judge = [&](const std::function<void(std::uint64_t)>& done) {
-      verdict = {};
-      if (const auto pack = store.open({ObjectKind::pack, id.hex()})) verdict = checker->check(**pack, id, done);
-      else verdict.faults.push_back({0, 0, 0, false, true, "can't be opened: " + pack.error().message});
-    };
-    judge([&](std::uint64_t bytes) { survey.progress.bytes_done.fetch_add(bytes, std::memory_order_relaxed); });
-    if (!verdict.sound() && survey.options.heal && heal_damaged(store, id, survey)) judge([](std::uint64_t) {});
-    survey.progress.items_done.fetch_add(1, std::memory_order_relaxed);
-    if (!verdict.sound()) {
-      survey.progress.errors.fetch_add(1, std::memory_order_relaxed);
-      report_faults(id, verdict, survey);
-    }
-    bool as_expected = true;
-    if (vault != nullptr && survey.indexed.contains(id)) {
-      const auto& sums = survey.expected.at(id);
-      as_expected = std::find(sums.begin(), sums.end(), verdict.entries) != sums.end();
-    }
-    Lock lock(survey.mutex);
-    VerifyReport& r = survey.report;
-    ++r.packs_read;
-    r.pack_bytes_read += verdict.stored_bytes;
-    r.plain_bytes_read += verdict.plain_bytes;
-    r.chunks_read += verdict.chunks;
-    if (!verdict.sound()) return;
-    survey.proven.push_back(id);
-    if (!as_expected) survey.to_compare.push_back(id);
-  });
+  PackReading reading(store, vault, survey);
+  reading.read(which);
+  reading.read_again();
   if (survey.stopped()) return Error(Code::cancelled, "stopped", "nothing was changed; begin again: holdfast verify");
   Lock lock(survey.mutex);
   std::sort(survey.proven.begin(), survey.proven.end());

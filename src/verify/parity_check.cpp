@@ -124,6 +124,7 @@ Status check_parity(ObjectStore& store, const std::vector<PackId>& which, Survey
         }
         return;
       }
+      if (made.error().code == Code::not_found) return;  // the pack was removed meanwhile
       status = made.error();
     }
     {

@@ -46,11 +46,14 @@ struct Survey {
   std::map<PackId, IndexedPack> indexed;                      ///< packs that runs list
   std::map<PackId, std::vector<EntrySum>> expected;           ///< by each run that lists the pack
   std::unique_ptr<Index> index;
+  std::vector<std::string> runs_seen;                         ///< names of its runs when it was loaded
   bool index_damaged = false;
   std::unique_ptr<KnownChunks> known;                         ///< nullptr: too many, ask the index
   std::map<PackId, std::vector<BadRange>> bad HF_GUARDED_BY(mutex);  ///< what can't be read; an end of UINT64_MAX: all
   std::vector<PackId> to_compare HF_GUARDED_BY(mutex);        ///< sound, and yet not as the index has them
   std::vector<PackId> proven HF_GUARDED_BY(mutex);
+  std::vector<PackId> gone HF_GUARDED_BY(mutex);              ///< that were listed, and can't be found when they are read
+  std::uint64_t unknown_packs = 0;                            ///< names among the packs that Holdfast does not give
   std::map<PackId, std::uint64_t> parity;                     ///< packs that have it, and its bytes
   std::vector<PackId> healed HF_GUARDED_BY(mutex);
   std::map<PackId, std::string> beyond HF_GUARDED_BY(mutex);  ///< packs that could not be healed, and why
@@ -72,7 +75,10 @@ ChunkId id_of(const ChunkKey& key);
 // The steps, in order; each in the file named behind it.
 Status check_objects(const Vault& vault, Survey& survey);           ///< objects.cpp: description, key slots, leases, proofs, points
 Status list_packs(ObjectStore& store, Survey& survey);              ///< packs.cpp
-Status check_index(const Vault& vault, Survey& survey);             ///< index_check.cpp: every run; fills expected and known
+/// index_check.cpp: every run; fills index, indexed, expected and known anew, and gives what is damaged.
+Result<std::vector<Damage>> check_index(const Vault& vault, Survey& survey);
+/// moved.cpp: the index and the packs of one instant, as far as prunes let us see one.
+Result<std::vector<Damage>> take_stock_of(const Vault& vault, Survey& survey);
 Status list_parity_of(ObjectStore& store, Survey& survey);          ///< parity_check.cpp
 Status heal_absent(ObjectStore& store, Survey& survey);             ///< parity_check.cpp: packs cut off, or so small that parity is all of them
 Status check_presence(Survey& survey);                              ///< packs.cpp: indexed packs are there, of the right size
@@ -87,6 +93,12 @@ Status check_trees(const Vault& vault, Survey& survey);             ///< trees.c
 Status store_proof(const Vault& vault, Survey& survey);             ///< proofs.cpp
 /// The packs of a sample: those proven longest ago, until their bytes are `percent` of all.
 Result<std::vector<PackId>> choose_sample(const Vault& vault, Survey& survey, double percent);  ///< proofs.cpp
+
+/// moved.cpp: did index runs come or go since the index was loaded? Then it is worth while to look again before something
+/// is called lost.
+Result<bool> has_moved(const Vault& vault, const Survey& survey);
+/// moved.cpp: leaves out points that were removed since they were listed. True if there were such.
+Result<bool> drop_removed_points(const Vault& vault, Survey& survey);
 
 /// Does an object that is named by its content have this name?
 Result<bool> content_name_holds(ObjectStore& store, const ObjectName& name);

@@ -13,13 +13,28 @@ class TreeCheck {
  public:
   TreeCheck(const Vault& vault, Survey& survey) : survey_(survey), chunks_(vault, *survey.index), graph_(chunks_, survey.options.jobs, &survey.progress), references_(std::max(1u, survey.options.jobs)) {}
 
-  Status run() {
+  /// Looks at everything, and tells nothing yet.
+  Status walk() {
     std::vector<GraphNode> roots;
     for (const RecoveryPoint& p : survey_.points)
       if (p.root.directory) roots.push_back({*p.root.directory, 0});
     HF_TRY(graph_.walk(
         roots, [this](unsigned worker, const GraphNode& node, ByteView content, std::vector<GraphNode>& children) { return look(worker, node, content, children); },
-        [this](const GraphNode& node, const Error& error) { return failed(node, error); }));
+        [this](const GraphNode& node, const Error& error) -> Status {
+          failed_.emplace_back(node, error);
+          return {};
+        }));
+    return {};
+  }
+
+  bool all_well() {
+    Lock lock(unknown_mutex_);
+    return failed_.empty() && unknown_.empty();
+  }
+
+  /// Tells what was found, and what it costs.
+  Status tell() {
+    for (const auto& [node, error] : failed_) failed(node, error);
     report_unknown();
     {
       Lock lock(survey_.mutex);
@@ -79,7 +94,7 @@ class TreeCheck {
     if (unknown_.size() < kRemembered) unknown_.insert(id);
   }
 
-  Status failed(const GraphNode& node, const Error& error) {
+  void failed(const GraphNode& node, const Error& error) {
     std::size_t damage;
     if (const auto known = damage_of(node.ref.id)) {
       damage = *known;
@@ -99,7 +114,6 @@ class TreeCheck {
       damage = at->second;
     }
     node_damage_[node.ref.id] = damage;
-    return {};
   }
 
   void report_unknown() {
@@ -235,6 +249,7 @@ class TreeCheck {
   std::vector<Count> references_;  // by worker
   Mutex unknown_mutex_;
   std::unordered_set<ChunkId> unknown_ HF_GUARDED_BY(unknown_mutex_);
+  std::vector<std::pair<GraphNode, Error>> failed_;
   std::size_t unknown_damage_ = Survey::kUnlisted;
   std::map<std::string, std::size_t> told_;  // message → damage
   std::unordered_map<ChunkId, std::size_t> node_damage_;
@@ -244,6 +259,16 @@ class TreeCheck {
 
 }  // namespace
 
-Status check_trees(const Vault& vault, Survey& survey) { return TreeCheck(vault, survey).run(); }
+Status check_trees(const Vault& vault, Survey& survey) {
+  constexpr int kLooks = 5;
+  for (int look = 1;; ++look) {
+    TreeCheck check(vault, survey);
+    HF_TRY(check.walk());
+    // A prune may have removed a point since we listed it, with all that it alone needed; or moved what we look for.
+    const bool moved = !check.all_well() && look < kLooks && (HF_TRY(drop_removed_points(vault, survey)) || HF_TRY(has_moved(vault, survey)));
+    if (!moved) return check.tell();
+    static_cast<void>(HF_TRY(check_index(vault, survey)));  // what is damaged was told
+  }
+}
 
 }  // namespace hf

@@ -44,11 +44,9 @@ Result<VerifyReport> verify(const Vault& vault, const VerifyOptions& options, Pr
   Survey survey(options, progress, found);
   // Points before packs: what a backup adds meanwhile is then never missing.
   HF_TRY(check_objects(vault, survey));
-  HF_TRY(check_index(vault, survey));
-  HF_TRY(list_packs(vault.store(), survey));
+  std::vector<Damage> of_index = HF_TRY(take_stock_of(vault, survey));
   HF_TRY(list_parity_of(vault.store(), survey));
   if (options.heal) HF_TRY(heal_absent(vault.store(), survey));
-  HF_TRY(check_presence(survey));
   if (options.depth != VerifyDepth::structure) {
     std::vector<PackId> which;
     if (options.depth == VerifyDepth::full && options.sample_percent < 100) which = HF_TRY(choose_sample(vault, survey, options.sample_percent));
@@ -56,13 +54,21 @@ Result<VerifyReport> verify(const Vault& vault, const VerifyOptions& options, Pr
       for (const auto& [id, bytes] : survey.present) which.push_back(id);
     HF_TRY(check_packs(vault.store(), options.depth == VerifyDepth::full ? &vault : nullptr, which, survey));
     HF_TRY(check_parity(vault.store(), which, survey));
-    if (options.depth == VerifyDepth::full) HF_TRY(compare_with_index(vault, survey));
   }
+  const auto some_went = [&] {
+    Lock lock(survey.mutex);
+    return !survey.gone.empty();
+  };
+  if (some_went()) of_index = HF_TRY(take_stock_of(vault, survey));
+  for (Damage& d : of_index) survey.add(std::move(d));
+  HF_TRY(check_presence(survey));
+  if (options.depth == VerifyDepth::full) HF_TRY(compare_with_index(vault, survey));
   HF_TRY(locate_bad_chunks(vault, survey));
   HF_TRY(check_trees(vault, survey));
   if (options.depth == VerifyDepth::full && options.store_proof) HF_TRY(store_proof(vault, survey));
   Lock lock(survey.mutex);
   survey.report.depth = options.depth;
+  survey.report.unknown_objects += survey.unknown_packs;
   return std::move(survey.report);
 }
 
@@ -144,6 +150,7 @@ Result<VerifyReport> verify_ciphertext(ObjectStore& store, unsigned jobs, Progre
   HF_TRY(check_packs(store, nullptr, which, survey));
   HF_TRY(check_parity(store, which, survey));
   Lock lock(survey.mutex);
+  survey.report.unknown_objects += survey.unknown_packs;
   survey.report.index_runs = runs.size();
   survey.report.depth = VerifyDepth::ciphertext;
   return std::move(survey.report);

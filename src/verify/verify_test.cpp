@@ -1,5 +1,6 @@
 #include "verify/verify.hpp"
 
+#include "point/mark.hpp"
 #include "verify/verify_fixture.hpp"
 
 namespace hf {
@@ -322,6 +323,60 @@ TEST_F(VerifyTest, objects_swapped_for_others_of_their_kind_are_named) {
       const auto v = open(damaged);
       if (!v) continue;
       EXPECT_TRUE(names(check(**v, {.store_proof = false}), name)) << name.text();
+    }
+}
+
+/// Another store, in which something happens just before the nth look at it.
+class Overtaken final : public ObjectStore {
+ public:
+  Overtaken(ObjectStore& base, int nth, std::function<void()> happens) : base_(base), left_(nth), happens_(std::move(happens)) {}
+  Result<std::unique_ptr<Upload>> create(ObjectKind kind) override { return base_.create(kind); }
+  Result<std::unique_ptr<ObjectReader>> open(const ObjectName& name) override {
+    look(name.kind);
+    return base_.open(name);
+  }
+  Status list(ObjectKind kind, const std::function<void(std::string_view, std::uint64_t)>& visit) override {
+    look(kind);
+    return base_.list(kind, visit);
+  }
+  Status remove(const ObjectName& name) override { return base_.remove(name); }
+  StoreTraits traits() const override { return base_.traits(); }
+  std::string place() const override { return base_.place(); }
+  bool happened() const { return left_ <= 0; }
+
+ private:
+  void look(ObjectKind kind) {
+    if (kind != ObjectKind::proof && --left_ == 0) happens_();
+  }
+  ObjectStore& base_;
+  int left_;
+  const std::function<void()> happens_;
+};
+
+// Packs that a prune had removed, and points whose grace had passed, were told as damage by a verify that had listed them
+// before: with exit status 5, in the middle of the night.
+TEST_F(VerifyTest, what_a_prune_removes_meanwhile_is_no_damage) {
+  const Objects whole = objects();
+  for (const VerifyDepth depth : {VerifyDepth::structure, VerifyDepth::ciphertext, VerifyDepth::full})
+    for (int nth = 1;; ++nth) {
+      reopen(whole);
+      const auto prune_now = [&] {
+        EXPECT_TRUE(forget(*vault, first.id, {.grace_seconds = 0, .reason = "test"}));
+        PruneOptions options;
+        options.unused_percent_max = 0;
+        const auto done = prune(*vault, options, marker(1), progress);
+        ASSERT_TRUE(done) << done.error().message;
+        EXPECT_GT(done->packs_removed, 0u);
+        EXPECT_GT(done->packs_repacked, 0u);
+      };
+      auto store = std::make_unique<Overtaken>(vault->store(), nth, prune_now);
+      const Overtaken& overtaken = *store;
+      const auto reader = vault->over(std::move(store));
+      const VerifyReport r = check(*reader, {.depth = depth, .heal = depth == VerifyDepth::full && nth % 2 == 0});
+      EXPECT_TRUE(r.sound()) << "overtaken at look " << nth << ": " << r.damage.at(0).object << ": " << r.damage.at(0).message;
+      EXPECT_EQ(r.damage_count, 0u);
+      EXPECT_TRUE(check(*vault).sound());
+      if (!overtaken.happened()) break;
     }
 }
 
