@@ -7,6 +7,7 @@
 
 #include "store/overlay/overlay_store.hpp"
 #include "vault/repack.hpp"
+#include "vault/restripe.hpp"
 #include "vault/stock.hpp"
 
 namespace hf {
@@ -50,6 +51,9 @@ class Pruner {
   /// Which of the packs that points need which came since they were retired.
   Result<std::unordered_set<PackId>> needed_since(const Retirement& retirement, const EpochRecord& record, const Index& index, const Stock& stock);
   Status remove_condemned();
+  Status find_stripes();
+  /// Puts what stays of stripes that lose packs into new ones; `held` gets those of `gone` that must stay all the same.
+  Status spare_stripes(const std::unordered_set<PackId>& gone, std::unordered_set<PackId>& held);
   Status pass_sentences();
   /// One attempt to decide and write an epoch; false where another prune was quicker.
   Result<bool> retire();
@@ -62,6 +66,9 @@ class Pruner {
   PruneReport report_;
   std::optional<HeldLease> lease_;
   std::vector<RecoveryPoint> removed_;  // points that went in this run
+  ObjectStore* stripes_ = nullptr;      // null: there are none to be kept
+  StripeOptions stripe_options_;
+  bool nothing_lost_ = false;           // every chunk that points need was found in a pack that is there
 };
 
 Status Pruner::fence_the_dead() {
@@ -148,16 +155,63 @@ Status Pruner::remove_retired() {
   return remove_condemned();
 }
 
+// Crash story: new stripes are durable before old ones are removed, and these before their packs are. Whatever is cut short
+// leaves packs in a stripe more than they need, or condemned ones in none.
+Status Pruner::find_stripes() {
+  if (!options_.keep_stripes) return {};
+  const auto choice = HF_TRY(stripes_choice(vault_.store()));
+  stripes_ = options_.stripes_elsewhere;
+  if (choice) {
+    stripe_options_.data = choice->data;
+    stripe_options_.parity = choice->parity;
+    if (stripes_ == nullptr && choice->place.empty()) stripes_ = &vault_.store();
+    if (stripes_ == nullptr) return Error(Code::not_found, "the stripes of this vault lie in " + printable(choice->place) + ", and were not given");
+  }
+  stripe_options_.jobs = 1;
+  return {};
+}
+
+Status Pruner::spare_stripes(const std::unordered_set<PackId>& gone, std::unordered_set<PackId>& held) {
+  held.clear();
+  if (stripes_ == nullptr) return {};
+  // Where every chunk that a point needs is in a pack, what is neither there nor in the index is missed by nobody: a prune
+  // that left the stripes alone removed it. Before that is known, it may be lost, and its stripe is what brings it back.
+  std::unordered_set<PackId> leaving = gone, known;
+  const auto index = HF_TRY(Index::load(vault_));
+  for (const IndexedPack& p : index->packs()) known.insert(p.id);
+  for (const auto& [id, found] : HF_TRY(list_stripes(*stripes_, vault_.id())).stripes)
+    for (const StripeMember& m : found.stripe.members) {
+      if (!nothing_lost_ || known.contains(m.pack)) continue;
+      const auto there = vault_.store().open({ObjectKind::pack, m.pack.hex()});
+      if (!there && there.error().code == Code::not_found) leaving.insert(m.pack);
+    }
+  if (leaving.empty()) return {};
+  stripe_options_.leaving = &leaving;
+  StripeWork work = HF_TRY(keep_stripes(vault_.store(), *stripes_, vault_.id(), stripe_options_, progress_).context([] { return std::string("keeping what stays in stripes"); }));
+  stripe_options_.leaving = nullptr;
+  report_.stripes_made += work.made;
+  report_.stripes_removed += work.removed;
+  held = std::move(work.held);
+  return {};
+}
+
 Status Pruner::remove_condemned() {
   const EpochRecord record = HF_TRY(newest_epoch(vault_));
-  if (record.condemned.empty()) return {};
   const std::unordered_set<PackId> gone(record.condemned.begin(), record.condemned.end());
+  std::unordered_set<PackId> held;
+  HF_TRY(spare_stripes(gone, held));
+  report_.packs_held = 0;
+  if (record.condemned.empty()) return {};
   const auto index = HF_TRY(Index::load(vault_));
   HF_TRY(index->drop_packs(gone));
   for (const PackId& id : gone) {
     HF_TRY(stop_if_asked());
     const ObjectName name{ObjectKind::pack, id.hex()};
     if (!vault_.store().open(name)) continue;
+    if (held.contains(id)) {
+      ++report_.packs_held;
+      continue;
+    }
     HF_TRY(vault_.store().remove(name));
     HF_TRY(vault_.store().remove({ObjectKind::parity, id.hex()}));
     ++report_.packs_removed;
@@ -220,6 +274,7 @@ Result<bool> Pruner::retire() {
   const RepackPlan plan = HF_TRY(plan_repack(*index, stock, retired_before, live, busy ? &dead : nullptr, {options_.unused_percent_max, options_.repack_bytes_max, vault_.store().traits().pack_bytes}));
   report_.packs = stock.listed.size();
   report_.bytes_unused = plan.bytes_unused_left;
+  nothing_lost_ = plan.live_placed == live.size();
   // Copies of small objects: made anew where points went, so that a rebuild does not bring them back, or where many small
   // packs hold them.
   const auto gone_points = HF_TRY(reaped_points(vault_));
@@ -256,6 +311,7 @@ Result<bool> Pruner::retire() {
 
 Result<PruneReport> Pruner::run() {
   HF_TRY(vault_.may_write());
+  HF_TRY(find_stripes());
   report_.bytes_before = HF_TRY(bytes_of(vault_.store()));
   PointId name;
   vault_.env().random(name.bytes);
@@ -309,7 +365,13 @@ Result<PruneReport> prune(Vault& vault, const PruneOptions& options, const MarkP
 
 Result<PruneReport> rehearse_prune(const Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress) {
   const auto copy = vault.over(make_overlay_store(vault.store()));
-  return prune(*copy, options, mark, progress);
+  std::unique_ptr<ObjectStore> stripes;
+  PruneOptions rehearsed = options;
+  if (options.stripes_elsewhere != nullptr) {
+    stripes = make_overlay_store(*options.stripes_elsewhere);
+    rehearsed.stripes_elsewhere = stripes.get();
+  }
+  return prune(*copy, rehearsed, mark, progress);
 }
 
 }  // namespace hf

@@ -142,7 +142,7 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
   std::vector<std::uint64_t> live_count(packs.size());
   std::vector<bool> surely_waste(packs.size(), only_with == nullptr);
   HF_TRY(for_each_live_place(
-      entries, quality, live, [&](const ChunkKey&, std::uint32_t pack) { ++live_count[pack]; },
+      entries, quality, live, [&](const ChunkKey&, std::uint32_t pack) { ++live_count[pack], ++plan.live_placed; },
       [&](const ChunkKey& key, std::uint32_t pack) {
         if (only_with != nullptr && only_with->contains(key)) surely_waste[pack] = true;
       }));

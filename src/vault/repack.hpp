@@ -22,6 +22,7 @@ struct RepackPlan {
   std::vector<PackId> orphans;         ///< in no run
   std::vector<PackId> vanished;        ///< in the index, not there, and not needed
   std::unique_ptr<ClaimSet> to_copy = std::make_unique<ClaimSet>();  ///< chunks whose live place is in a pack of `repack`
+  std::uint64_t live_placed = 0;       ///< live chunks that some pack which is there holds
   std::uint64_t bytes_unused_left = 0; ///< waste that stays, estimated by the share of chunks
 };
 
