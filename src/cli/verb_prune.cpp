@@ -4,6 +4,7 @@
 
 #include "base/units.hpp"
 #include "cli/progress_view.hpp"
+#include "cli/stripe_place.hpp"
 #include "cli/vault_access.hpp"
 #include "cli/verbs.hpp"
 #include "point/mark.hpp"
@@ -32,6 +33,9 @@ Json json_of(const PruneReport& r, bool dry) {
           {"packs_restored", r.packs_restored},
           {"packs_waiting", r.packs_waiting},
           {"bytes_waiting", r.bytes_waiting},
+          {"packs_held", r.packs_held},
+          {"stripes_made", r.stripes_made},
+          {"stripes_removed", r.stripes_removed},
           {"bytes_repacked", r.bytes_repacked},
           {"bytes_written", r.bytes_written},
           {"bytes_before", r.bytes_before},
@@ -53,6 +57,13 @@ Result<int> run(Invocation& in) {
   options.fence_after_ns = HF_TRY(parse_span(in.text("fence-after")).context([] { return std::string("--fence-after"); })).ns;
   options.write.compression_level = static_cast<int>(in.count("compression-level").value_or(3));
   const auto vault = HF_TRY(open_vault(in));
+  options.keep_stripes = !in.flag("without-stripes");
+  StripePlace stripes;
+  if (options.keep_stripes) {
+    stripes = HF_TRY(find_stripes(in, vault->store()));
+    if (stripes.problem) return std::move(*stripes.problem).with_hint("connect it, so that what stays remains protected; or let the protection go: holdfast prune --without-stripes");
+    if (stripes.own) options.stripes_elsewhere = stripes.store;
+  }
   ProgressView view(in.out, in.env, in.progress, "prune");
   const auto done = dry ? rehearse_prune(*vault, options, marker(in.settings.jobs), in.progress) : prune(*vault, options, marker(in.settings.jobs), in.progress);
   view.stop();
@@ -64,8 +75,12 @@ Result<int> run(Invocation& in) {
   in.out.line(fmt::format("  {} removed · {} copied out of packs with waste · {} waste left", counted(r.packs_removed, "pack"), human_bytes(r.bytes_repacked), human_bytes(r.bytes_unused)));
   if (r.points_removed > 0) in.out.line(fmt::format("  {} {}gone for good: their grace has passed", counted(r.points_removed, "forgotten point"), would));
   if (r.points_waiting > 0) in.out.note(fmt::format("{} can still be brought back: holdfast points --forgotten", counted(r.points_waiting, "forgotten point")));
-  if (r.packs_waiting > 0)
-    in.out.note(fmt::format("{} ({}) are no longer needed and are removed by a later prune: sessions that began before may still use them.", counted(r.packs_waiting, "pack"), human_bytes(r.bytes_waiting)));
+  if (r.stripes_made + r.stripes_removed > 0)
+    in.out.line(fmt::format("  {} {}made for packs that stay, {} {}removed", counted(r.stripes_made, "stripe"), would, human_count(r.stripes_removed), would));
+  if (r.packs_held > 0)
+    in.out.warn(Error(Code::corrupt, counted(r.packs_held, "pack") + " of them must stay: a pack of the same stripe is lost or damaged, and needs them to come back", "bring it back, then prune again: holdfast verify --heal"));
+  if (r.packs_waiting > r.packs_held)
+    in.out.note(fmt::format("{} ({}) are no longer needed and are removed by a later prune: sessions that began before may still use them.", counted(r.packs_waiting - r.packs_held, "pack"), human_bytes(r.bytes_waiting)));
   for (const Lease& l : r.waits_for) in.out.note("  waiting for the one of " + printable(l.host) + " that began " + local_time(l.time_ns));
   if (r.sessions_fenced > 0) in.out.note(counted(r.sessions_fenced, "session") + " that seemed dead can't commit any more; if one lives, it begins again by itself.");
   if (r.leases_unreadable > 0) in.out.warn(counted(r.leases_unreadable, "lease") + " can't be read and counts as a running session: see holdfast verify");
@@ -86,8 +101,10 @@ const Verb& prune_verb() {
       .description = {"Looks at what all points need (forgotten ones too, until their grace has passed), copies what is live out of packs with much waste, "
                       "and removes packs that nothing needs. Backups may run meanwhile: what a running one may still use is removed by a later prune.",
                       "A crash at any step loses nothing, and the next prune goes on. --dry-run does all of it but the writing, and is exact to the byte.",
+                      "Where packs are in stripes (`holdfast help parity stripe`), those that stay are first put into new ones, so that nothing loses protection; the place of the "
+                      "stripes must be there for it.",
                       "JSON: {\"dry_run\", \"points_removed\", \"points_waiting\", \"packs\", \"packs_dead\", \"packs_repacked\", \"packs_removed\", \"packs_restored\", "
-                      "\"packs_waiting\", \"bytes_waiting\", \"bytes_repacked\", \"bytes_written\", \"bytes_before\", \"bytes_after\", \"bytes_freed\", \"bytes_unused\", "
+                      "\"packs_waiting\", \"bytes_waiting\", \"packs_held\": of those waiting, for a lost pack of their stripe, \"stripes_made\", \"stripes_removed\", \"bytes_repacked\", \"bytes_written\", \"bytes_before\", \"bytes_after\", \"bytes_freed\", \"bytes_unused\", "
                       "\"sessions_fenced\", \"waits_for\": [{\"id\", \"since\", \"host\"}], \"clock_ahead_seconds\"}."},
       .examples = {{"holdfast prune --dry-run", "What would be given back, to the byte."},
                    {"holdfast prune", "Do it."},
@@ -96,6 +113,8 @@ const Verb& prune_verb() {
                   {.name = "max-repack", .value = "SIZE", .kind = Kind::bytes, .help = "read at most so much to copy what is live", .config = true},
                   {.name = "fence-after", .value = "SPAN", .help = "a session older than this is taken for dead", .preset = "3d", .config = true},
                   {.name = "compression-level", .value = "N", .kind = Kind::count, .help = "zstd level of what is compressed anew", .preset = "3", .config = true},
+                  {.name = "stripes", .value = "DIR", .help = "where the vault's stripes lie now, if not where it says"},
+                  {.name = "without-stripes", .help = "remove packs whatever stripe they are in: others of it are protected less, until the next prune with the stripes there"},
                   {.name = "dry-run", .letter = 'n', .help = "only tell"}},
       .run = run,
   };
