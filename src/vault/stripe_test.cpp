@@ -252,6 +252,26 @@ TEST_F(StripeTest, a_stripe_under_another_name_is_no_stripe) {
   EXPECT_TRUE(list_stripes(*place, std::nullopt)->stripes.empty());
 }
 
+// The vector of docs/format/stripe.md.
+TEST_F(StripeTest, of_two_small_packs_is_as_stripe_md_says) {
+  std::vector<StripeMember> members;
+  for (const std::size_t bytes : {70'000u, 10'000u}) {
+    Buffer b(bytes);
+    for (std::size_t i = 0; i < bytes; ++i) b[i] = static_cast<std::uint8_t>(i);
+    members.push_back({PackId{content_name(b)}, bytes});
+    ASSERT_TRUE(packs->put(name_of(members.back().pack), b));
+  }
+  Buffer vault(VaultId::kBytes);
+  for (std::size_t i = 0; i < vault.size(); ++i) vault[i] = static_cast<std::uint8_t>(0xA0 + i);
+  const Stripe s = Stripe::of(VaultId::from(vault), 2, members);
+  EXPECT_EQ(s.id().hex(), "1f94e90160be9be92054cf3b003903e5b981b3831741ef740f47bdfc6e1c393a");
+  ASSERT_TRUE(make_stripe(*packs, *place, s));
+  const Buffer first = *place->get(rows()[0], UINT64_MAX), second = *place->get(rows()[1], UINT64_MAX);
+  EXPECT_EQ(first.size(), 70'388u);
+  EXPECT_EQ(to_hex(sha256(first)), "b8ec489344ac2e1ae8bb50e92bc39796f03df564ab7ea267b3cb01209abf6f75");
+  EXPECT_EQ(to_hex(sha256(second)), "393fbef7998ad9337c651179043cd8a6837ecdbc95f4208c52a3967dcefb52a3");
+}
+
 // --- which packs go together ---
 
 TEST_F(StripeTest, packs_of_about_one_size_go_together_and_the_last_stripe_is_filled_up_later) {
