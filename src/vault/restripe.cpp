@@ -113,6 +113,11 @@ Result<StripeWork> keep_stripes(ObjectStore& packs, ObjectStore& place, const Va
   std::vector<std::pair<Stripe, std::vector<bool>>> jobs;
   for (Stripe& s : plan.make) jobs.emplace_back(std::move(s), std::vector<bool>(options.parity, true));
   const std::size_t new_ones = jobs.size();
+  // A pack that a backup is just putting is seen before it is durable; a stripe must not remember what a power loss takes.
+  std::vector<ObjectName> names;
+  for (const auto& [stripe, rows] : jobs)
+    for (const StripeMember& m : stripe.members) names.push_back({ObjectKind::pack, m.pack.hex()});
+  HF_TRY(packs.settle(names));
   for (auto& [id, rows] : plan.mend) jobs.emplace_back(list.stripes.at(id).stripe, std::move(rows));
   std::uint64_t total = 0;
   for (const auto& [stripe, rows] : jobs)
