@@ -164,4 +164,37 @@ Result<StripeHealing> heal_from_stripes(ObjectStore& packs, ObjectStore& place, 
   return why;
 }
 
+Result<StripeRecovery> recover_missing(ObjectStore& packs, ObjectStore& place, const std::optional<VaultId>& vault, Progress& progress) {
+  StripeRecovery out;
+  const StripeList list = HF_TRY(list_stripes(place, vault));
+  std::map<PackId, std::vector<const Stripe*>> missing;
+  std::map<PackId, std::uint64_t> bytes;
+  for (const auto& [id, found] : list.stripes)
+    for (const StripeMember& m : found.stripe.members) {
+      const auto there = packs.open({ObjectKind::pack, m.pack.hex()});
+      if (there || there.error().code != Code::not_found) continue;
+      missing[m.pack].push_back(&found.stripe);
+      bytes[m.pack] = m.bytes;
+    }
+  // One that came back may be what another stripe lacked.
+  for (bool more = true; more;) {
+    more = false;
+    out.failed.clear();
+    for (auto at = missing.begin(); at != missing.end();) {
+      if (progress.stop_requested) return Error(Code::cancelled, "stopped; the packs that came back stay", "begin again: holdfast rebuild");
+      const auto done = heal_from_stripes(packs, place, at->first, at->second);
+      if (!done) {
+        out.failed.emplace_back(at->first, done.error());
+        ++at;
+        continue;
+      }
+      more = true;
+      ++out.packs;
+      out.bytes += bytes.at(at->first);
+      at = missing.erase(at);
+    }
+  }
+  return out;
+}
+
 }  // namespace hf

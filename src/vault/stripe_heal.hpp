@@ -6,6 +6,7 @@
 //
 // Crash story: as heal.hpp: beside what is there, proven, then put in its place in one step.
 
+#include "base/progress.hpp"
 #include "vault/heal.hpp"
 #include "vault/stripe.hpp"
 
@@ -24,5 +25,14 @@ struct StripeHealing {
 /// that are damaged are first mended from their own parity. NotFound: no stripe holds it. Corrupt: none is enough; the
 /// last reason is told, and the pack is as it was. Memory: a block of each pack of the stripe.
 Result<StripeHealing> heal_from_stripes(ObjectStore& packs, ObjectStore& place, const PackId& pack, const std::vector<const Stripe*>& stripes);
+
+struct StripeRecovery {
+  std::uint64_t packs = 0, bytes = 0;            ///< that came back
+  std::vector<std::pair<PackId, Error>> failed;  ///< that are missing still
+};
+/// Brings back every pack that a stripe of this vault (nullopt: any) names and that is not there: for a vault whose index
+/// can't tell what should be. What a prune left in a stripe and removed comes back too, as waste. Cancelled where progress
+/// says so; what came back stays.
+Result<StripeRecovery> recover_missing(ObjectStore& packs, ObjectStore& place, const std::optional<VaultId>& vault, Progress& progress);
 
 }  // namespace hf
