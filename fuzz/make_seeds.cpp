@@ -5,6 +5,7 @@
 #include "codec/compress.hpp"
 #include "format/examples.hpp"
 #include "format/parity.hpp"
+#include "format/stripe.hpp"
 #include "format/wire.hpp"
 #include "fuzz/check.hpp"
 
@@ -67,6 +68,19 @@ int main(int argc, char** argv) {
   Buffer parity_pack{200, 3};
   append(parity_pack, ByteView(small_pack).first(5'000));
   write("parity", "seed-pack", chosen(3, parity_pack));
+
+  std::vector<StripeMember> stripe_members;
+  for (std::uint8_t i = 0; i < 3; ++i) stripe_members.push_back({PackId::from(Buffer(PackId::kBytes, i)), 70'000u - 30'000u * i});
+  const Stripe stripe = Stripe::of(VaultId::from(Buffer(VaultId::kBytes, 7)), 2, stripe_members);
+  StripeRecord stripe_record;
+  stripe_record.digests = {Digest{}};
+  stripe_record.parity = Buffer(stripe.parity_bytes(1), 5);
+  write("stripe", "seed-head", chosen(0, StripeHead{stripe, 1}.encode()));
+  write("stripe", "seed-record", chosen(1, stripe_record.encode(stripe.id(), 1, 1)));
+  write("stripe", "seed-choice", chosen(2, StripesChoice{stripe.vault, 10, 2, "/second"}.encode()));
+  write("stripe", "seed-name", chosen(3, as_bytes(StripeObject{stripe.id(), 1}.text())));
+  write("stripe", "seed-heal", chosen(4, Buffer(40, 0)));
+  write("stripe", "seed-heal-forged", chosen(4, Buffer(1000, 1)));
 
   IndexTrailer index_trailer;
   index_trailer.table_offset = 123456;

@@ -34,6 +34,9 @@ Json json_of_prune(const PruneReport& r, bool dry) {
           {"packs_restored", r.packs_restored},
           {"packs_waiting", r.packs_waiting},
           {"bytes_waiting", r.bytes_waiting},
+          {"packs_held", r.packs_held},
+          {"stripes_made", r.stripes_made},
+          {"stripes_removed", r.stripes_removed},
           {"bytes_repacked", r.bytes_repacked},
           {"bytes_written", r.bytes_written},
           {"bytes_before", r.bytes_before},
@@ -52,8 +55,12 @@ void tell_prune(Output& out, const PruneReport& r, bool dry) {
   if (r.packs_recompressed > 0) out.line(fmt::format("  {} {}compressed anew", counted(r.packs_recompressed, "pack"), would));
   if (r.points_removed > 0) out.line(fmt::format("  {} {}gone for good: their grace has passed", counted(r.points_removed, "forgotten point"), would));
   if (r.points_waiting > 0) out.note(fmt::format("{} can still be brought back: holdfast points --forgotten", counted(r.points_waiting, "forgotten point")));
-  if (r.packs_waiting > 0)
-    out.note(fmt::format("{} ({}) are no longer needed and are removed by a later prune: sessions that began before may still use them.", counted(r.packs_waiting, "pack"), human_bytes(r.bytes_waiting)));
+  if (r.stripes_made + r.stripes_removed > 0)
+    out.line(fmt::format("  {} {}made for packs that stay, {} {}removed", counted(r.stripes_made, "stripe"), would, human_count(r.stripes_removed), would));
+  if (r.packs_held > 0)
+    out.warn(Error(Code::corrupt, counted(r.packs_held, "pack") + " of them must stay: a pack of the same stripe is lost or damaged, and needs them to come back", "bring it back, then prune again: holdfast verify --heal"));
+  if (r.packs_waiting > r.packs_held)
+    out.note(fmt::format("{} ({}) are no longer needed and are removed by a later prune: sessions that began before may still use them.", counted(r.packs_waiting - r.packs_held, "pack"), human_bytes(r.bytes_waiting)));
   for (const Lease& l : r.waits_for) out.note("  waiting for the one of " + printable(l.host) + " that began " + local_time(l.time_ns));
   if (r.sessions_fenced > 0) out.note(counted(r.sessions_fenced, "session") + " that seemed dead can't commit any more; if one lives, it begins again by itself.");
   if (r.leases_unreadable > 0) out.warn(counted(r.leases_unreadable, "lease") + " can't be read and counts as a running session: see holdfast verify");

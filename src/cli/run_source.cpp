@@ -7,6 +7,7 @@
 #include "base/units.hpp"
 #include "cli/forgetting.hpp"
 #include "cli/progress_view.hpp"
+#include "cli/stripe_place.hpp"
 #include "cli/vault_access.hpp"
 #include "point/mark.hpp"
 #include "policy/periods.hpp"
@@ -218,8 +219,12 @@ Result<std::optional<PruneReport>> SourceRunner::prune_if_due() {
     due = due || state.last_ns == 0 || period_of(*s->prune_every, now, zone) != period_of(*s->prune_every, state.last_ns, zone);
   }
   if (!due) return none;
+  PruneOptions options;
+  StripePlace stripes = HF_TRY(find_stripes(in_, vault->store(), ""));
+  if (stripes.problem) return std::move(*stripes.problem);
+  if (stripes.own) options.stripes_elsewhere = stripes.store;
   ProgressView view(in_.out, in_.env, in_.progress, "prune");
-  auto done = prune(*vault, PruneOptions(), marker(in_.settings.jobs), in_.progress);
+  auto done = prune(*vault, options, marker(in_.settings.jobs), in_.progress);
   view.stop();
   if (!done) return done.error();
   tell_prune(in_.out, *done, false);

@@ -4,6 +4,7 @@
 
 #include "base/units.hpp"
 #include "cli/progress_view.hpp"
+#include "cli/stripe_place.hpp"
 #include "cli/vault_access.hpp"
 #include "cli/verbs.hpp"
 #include "vault/parity.hpp"
@@ -46,14 +47,16 @@ Result<Census> take_census(ObjectStore& store) {
 Result<int> run_status(Invocation& in) {
   const auto store = HF_TRY(open_store(in));
   const Census c = HF_TRY(take_census(*store));
-  in.out.json({{"wanted", c.wanted}, {"packs", c.packs}, {"pack_bytes", c.pack_bytes}, {"packs_with", c.with}, {"packs_without", c.without}, {"packs_without_bytes", c.without_bytes},
+  const StripePlace place = HF_TRY(find_stripes(in, *store, in.text("stripes")));
+  const StripeState stripes = HF_TRY(state_of_stripes(*store, place));
+  in.out.json({{"stripes", json_of(stripes, place)}, {"wanted", c.wanted}, {"packs", c.packs}, {"pack_bytes", c.pack_bytes}, {"packs_with", c.with}, {"packs_without", c.without}, {"packs_without_bytes", c.without_bytes},
                {"parity_bytes", c.parity_bytes}, {"ratio", share(c.parity_bytes, c.pack_bytes)}, {"leftovers", c.leftovers}});
   in.out.line(std::string(c.wanted ? "New packs get parity." : "New packs get no parity.") + " " + counted(c.with, "pack has", "packs have") + " it" +
               (c.with > 0 ? fmt::format(": {}, {:.1f}% of what the packs take ({})", human_bytes(c.parity_bytes), 100 * share(c.parity_bytes, c.pack_bytes), human_bytes(c.pack_bytes)) : "") + ".");
   if (c.without > 0) in.out.line(counted(c.without, "pack has", "packs have") + " none (" + human_bytes(c.without_bytes) + "): damage there can't be healed.");
   if (c.without > 0) in.out.note("Make it: holdfast parity add");
   if (c.leftovers > 0) in.out.note(counted(c.leftovers, "parity object belongs", "parity objects belong") + " to packs that are gone. Were they removed on purpose? If not: holdfast verify");
-  return 0;
+  return tell_stripes(in, stripes, place);
 }
 
 Result<int> run_add(Invocation& in) {
@@ -98,7 +101,7 @@ Result<int> run_remove(Invocation& in) {
 constexpr std::string_view kAbout =
     "Parity lies beside the packs, in the folder parity/ of the vault: Reed-Solomon code over blocks of 64 KiB (smaller ones in packs below 4 MiB), "
     "about 4% of what the packs take, more in small packs. With it `verify --heal` mends flipped bits, lost sectors, holes and cut ends. It is no copy: a pack that "
-    "is gone does not come back from it.";
+    "is gone comes back only from a stripe: holdfast parity stripe.";
 
 }  // namespace
 
@@ -107,10 +110,13 @@ const Verb& parity_status_verb() {
       .name = "parity status",
       .section = "Keep",
       .summary = "show which packs can be healed, and what that takes",
-      .description = {kAbout, "Needs no secret. Only names and sizes are read; `verify --full` and `verify --ciphertext` read parity back.",
-                      "JSON: {\"wanted\": do new packs get it, \"packs\", \"pack_bytes\", \"packs_with\", \"packs_without\", \"packs_without_bytes\", \"parity_bytes\", \"ratio\": of parity to "
+      .description = {kAbout, "Also tells of stripes: how many packs are in one, and which stripes are no longer whole. "
+                      "Needs no secret. Only names and sizes are read; `verify --full` and `verify --ciphertext` read parity back. Exit status 5 where a stripe lacks a pack.",
+                      "JSON: {\"stripes\": {\"wanted\", \"place\": null for the vault itself, \"reachable\", \"data\", \"parity\", \"stripes\", \"whole\", \"objects\", \"bytes\", \"packs_in\", "
+                      "\"packs_in_bytes\", \"packs_without\", \"packs_without_bytes\", \"unreadable\", \"lacking\": [{\"stripe\", \"packs\", \"parity_packs\", \"beyond\": more is gone than comes back}]}, \"wanted\": do new packs get it, \"packs\", \"pack_bytes\", \"packs_with\", \"packs_without\", \"packs_without_bytes\", \"parity_bytes\", \"ratio\": of parity to "
                       "packs, \"leftovers\": parity of packs that are gone}."},
       .examples = {{"holdfast parity status", "Whether packs lack parity."}, {"holdfast parity status --vault /media/copy --json", "The same for programs, of another vault."}},
+      .options = {{.name = "stripes", .value = "DIR", .help = "where the vault's stripes lie now, if not where it says"}},
       .run = run_status,
   };
   return verb;

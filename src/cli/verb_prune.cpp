@@ -2,6 +2,7 @@
 
 #include "cli/progress_view.hpp"
 #include "cli/prune_job.hpp"
+#include "cli/stripe_place.hpp"
 #include "cli/vault_access.hpp"
 #include "cli/verbs.hpp"
 #include "point/mark.hpp"
@@ -23,6 +24,13 @@ Result<int> run(Invocation& in) {
     options.recompress_level = static_cast<int>(*level);
   }
   const auto vault = HF_TRY(open_vault(in));
+  options.keep_stripes = !in.flag("without-stripes");
+  StripePlace stripes;
+  if (options.keep_stripes) {
+    stripes = HF_TRY(find_stripes(in, vault->store(), in.text("stripes")));
+    if (stripes.problem) return std::move(*stripes.problem).with_hint("connect it, so that what stays remains protected; or let the protection go: holdfast prune --without-stripes");
+    if (stripes.own) options.stripes_elsewhere = stripes.store;
+  }
   ProgressView view(in.out, in.env, in.progress, "prune");
   const auto done = dry ? rehearse_prune(*vault, options, marker(in.settings.jobs), in.progress) : prune(*vault, options, marker(in.settings.jobs), in.progress);
   view.stop();
@@ -42,8 +50,10 @@ const Verb& prune_verb() {
       .description = {"Looks at what all points need (forgotten ones too, until their grace has passed), copies what is live out of packs with much waste, "
                       "and removes packs that nothing needs. Backups may run meanwhile: what a running one may still use is removed by a later prune.",
                       "A crash at any step loses nothing, and the next prune goes on. --dry-run does all of it but the writing, and is exact to the byte.",
+                      "Where packs are in stripes (`holdfast help parity stripe`), those that stay are first put into new ones, so that nothing loses protection; the place of the "
+                      "stripes must be there for it.",
                       "JSON: {\"dry_run\", \"points_removed\", \"points_waiting\", \"packs\", \"packs_dead\", \"packs_repacked\", \"packs_recompressed\", \"packs_removed\", \"packs_restored\", "
-                      "\"packs_waiting\", \"bytes_waiting\", \"bytes_repacked\", \"bytes_written\", \"bytes_before\", \"bytes_after\", \"bytes_freed\", \"bytes_unused\", "
+                      "\"packs_waiting\", \"bytes_waiting\", \"packs_held\": of those waiting, for a lost pack of their stripe, \"stripes_made\", \"stripes_removed\", \"bytes_repacked\", \"bytes_written\", \"bytes_before\", \"bytes_after\", \"bytes_freed\", \"bytes_unused\", "
                       "\"sessions_fenced\", \"waits_for\": [{\"id\", \"since\", \"host\"}], \"clock_ahead_seconds\"}."},
       .examples = {{"holdfast prune --dry-run", "What would be given back, to the byte."},
                    {"holdfast prune", "Do it."},
@@ -54,6 +64,8 @@ const Verb& prune_verb() {
                   {.name = "fence-after", .value = "SPAN", .help = "a session older than this is taken for dead", .preset = "3d", .config = true},
                   {.name = "compression-level", .value = "N", .kind = Kind::count, .help = "zstd level of what is compressed anew", .preset = "3", .config = true},
                   {.name = "recompress", .value = "LEVEL", .kind = Kind::count, .help = "also compress anew, at this zstd level, packs that verify has read back and that shrink by it; --max-repack bounds it", .config = true},
+                  {.name = "stripes", .value = "DIR", .help = "where the vault's stripes lie now, if not where it says"},
+                  {.name = "without-stripes", .help = "remove packs whatever stripe they are in: others of it are protected less, until the next prune with the stripes there"},
                   {.name = "dry-run", .letter = 'n', .help = "only tell"}},
       .run = run,
   };

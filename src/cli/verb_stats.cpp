@@ -9,6 +9,7 @@
 #include "cli/table.hpp"
 #include "cli/vault_access.hpp"
 #include "cli/verbs.hpp"
+#include "format/stripe.hpp"
 #include "vault/bases.hpp"
 #include "vault/index.hpp"
 #include "vault/parity.hpp"
@@ -45,6 +46,12 @@ Result<int> run(Invocation& in) {
       total += bytes;
     }));
   const ParityList parity = HF_TRY(list_parity(vault->store()));
+  std::uint64_t stripe_objects = 0, stripe_bytes = 0;  // of those that lie in the vault
+  HF_TRY(vault->store().list(ObjectKind::parity, [&](std::string_view name, std::uint64_t bytes) {
+    if (!StripeObject::parse(name)) return;
+    ++stripe_objects;
+    stripe_bytes += bytes;
+  }));
   const DeltaFigures delta = HF_TRY(delta_figures(*vault, *index));
   const PointList list = HF_TRY(vault->points());
   std::set<std::string> sources;
@@ -62,6 +69,7 @@ Result<int> run(Invocation& in) {
   answer["id"] = vault->id().hex();
   answer["bytes_stored"] = total;
   answer["parity"] = {{"packs", parity.objects.size()}, {"bytes_stored", parity.bytes}, {"ratio", ratio(parity.bytes, data.stored + metadata.stored)}};
+  answer["stripes"] = {{"objects", stripe_objects}, {"bytes_stored", stripe_bytes}};
   answer["points"] = list.points.size();
   answer["points_damaged"] = list.damaged.size();
   answer["sources"] = sources.size();
@@ -85,7 +93,8 @@ Result<int> run(Invocation& in) {
   in.out.line("Vault " + printable(vault->store().place()) + " (id " + vault->id().brief() + "), made " + local_time(vault->created_ns()).substr(0, 10));
   Table t({{""}, {""}});
   t.row({"takes", human_bytes(total) + (parity.objects.empty() ? "; no parity" : fmt::format(", of which {} are parity of {} packs ({:.1f}%)", human_bytes(parity.bytes), human_count(parity.objects.size()),
-                                                                                              100 * ratio(parity.bytes, data.stored + metadata.stored)))});
+                                                                                              100 * ratio(parity.bytes, data.stored + metadata.stored))) +
+                     (stripe_objects > 0 ? "; " + human_bytes(stripe_bytes) + " are parity packs of stripes" : "")});
   t.row({"holds", fmt::format("{} recovery points of {} sources; {} in {} files, counted in each point", human_count(list.points.size()), sources.size(), human_bytes(logical), human_count(files))});
   t.row({"saves", fmt::format("{} in all: {} by storing equal content once, {} by compression", times(ratio(logical, total)), times(ratio(logical, data.plain)),
                               times(ratio(data.plain, data.stored)))});
@@ -118,7 +127,7 @@ const Verb& stats_verb() {
       .description =
           {"Sizes as they are stored, what deduplication and compression save, and what the index takes. Figures come from the index, the "
            "recovery points and, of each pack, its directory; what deltas save is estimated from how well other content compresses.",
-           "JSON: {\"vault\", \"id\", \"bytes_stored\" (all), \"parity\" (a part of it): {\"packs\", \"bytes_stored\", \"ratio\"}, \"points\", \"points_damaged\", \"sources\", \"files_in_points\", \"bytes_in_points\", \"data\" and "
+           "JSON: {\"vault\", \"id\", \"bytes_stored\" (all), \"parity\" (a part of it): {\"packs\", \"bytes_stored\", \"ratio\"}, \"stripes\" (likewise; only those in the vault itself): {\"objects\", \"bytes_stored\"}, \"points\", \"points_damaged\", \"sources\", \"files_in_points\", \"bytes_in_points\", \"data\" and "
            "\"metadata\": {\"packs\", \"bytes_stored\", \"bytes_plain\", \"chunks\", \"ratio\"}, \"chunks\", \"chunk_bytes_mean\", \"compression_ratio\", "
            "\"deduplication_ratio\", \"total_ratio\", \"index\": {\"runs\", \"bytes_stored\", \"bytes_resident\", \"bytes_resident_per_chunk\"}, "
            "\"delta\": {\"segments\", \"bytes_plain\", \"bytes_stored\", \"bytes_saved\", \"depth_max\", \"packs_unread\"}, \"key_slots\"}."},

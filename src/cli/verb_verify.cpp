@@ -5,6 +5,7 @@
 #include "base/units.hpp"
 #include "cli/progress_view.hpp"
 #include "cli/text.hpp"
+#include "cli/stripe_place.hpp"
 #include "cli/vault_access.hpp"
 #include "cli/verbs.hpp"
 #include "verify/verify.hpp"
@@ -67,6 +68,8 @@ Json json_of(const VerifyReport& r, std::string_view depth, double seconds) {
           {"healed", std::move(healed)},
           {"parity", {{"wanted", r.parity.wanted}, {"objects", r.parity.objects}, {"bytes", r.parity.bytes}, {"read", r.parity.read}, {"damaged", r.parity.damaged},
                       {"packs_without", r.parity.packs_without}, {"made", r.parity.made}}},
+          {"stripes", {{"looked", r.stripes.looked}, {"stripes", r.stripes.stripes}, {"objects", r.stripes.objects}, {"bytes", r.stripes.bytes}, {"read", r.stripes.read}, {"damaged", r.stripes.damaged},
+                       {"lacking", r.stripes.lacking}, {"packs_without", r.stripes.packs_without}, {"made", r.stripes.made}}},
           {"damage_count", r.damage_count},
           {"damage", std::move(damage)},
           {"affected_count", r.affected_count},
@@ -171,6 +174,9 @@ Result<int> run(Invocation& in) {
   std::unique_ptr<Vault> vault;
   if (keyless) store = HF_TRY(open_store(in));
   else vault = HF_TRY(open_vault(in));
+  const StripePlace stripes = HF_TRY(find_stripes(in, keyless ? *store : vault->store(), in.text("stripes")));
+  if (stripes.problem) in.out.warn(*stripes.problem);
+  options.stripes = stripes.store;
   const std::string place = keyless ? store->place() : vault->store().place();
 
   ProgressView view(in.out, in.env, in.progress, place.substr(place.rfind('/') + 1));
@@ -178,7 +184,7 @@ Result<int> run(Invocation& in) {
     in.progress.errors.fetch_add(1, std::memory_order_relaxed);
     in.out.detail(d.message);
   };
-  auto result = keyless ? verify_ciphertext(*store, options.jobs, in.progress, found, heal) : verify(*vault, options, in.progress, found);
+  auto result = keyless ? verify_ciphertext(*store, options.jobs, in.progress, found, heal, stripes.store) : verify(*vault, options, in.progress, found);
   view.stop();
   const double seconds = view.seconds();
   VerifyReport r = HF_TRY(std::move(result));
@@ -194,7 +200,7 @@ Result<int> run(Invocation& in) {
   if (r.sound()) {
     tell_soundness(in, r, sample.has_value() && *sample < 100);
     // The data is whole; what would heal it is not, and whoever watches this status must hear of it.
-    return r.parity.damaged > 0 ? exit_status(Code::corrupt) : 0;
+    return r.parity.damaged + r.stripes.damaged > 0 ? exit_status(Code::corrupt) : 0;
   }
   return exit_status(Code::corrupt);
 }
@@ -216,11 +222,13 @@ const Verb& verify_verb() {
            "--heal mends damaged packs from their parity (see `holdfast help parity status`), with or without a secret: it finds the damaged "
            "blocks, computes them anew, proves that the whole has the name it should have, and only then puts it in the place of the damaged "
            "one. Parity that is damaged or lacking is made anew. Without another depth it reads everything, as --full. A pack that is gone, or "
-           "damaged in more places than parity is for, can't be healed; that is told, and nothing is changed.",
+           "damaged in more places than its own parity is for, comes back from its stripe where it is in one (`holdfast help parity stripe`); else that is told, and nothing is "
+           "changed. Stripes are looked for where the vault says that they lie, or in --stripes DIR.",
            "Exit status: 0 sound (also where all that was damaged is healed), 5 damage found.",
            "JSON: {\"sound\", \"depth\", \"packs\", \"packs_read\", \"bytes\", \"bytes_read\", \"bytes_plain\", \"chunks_read\", \"index_runs\", "
            "\"index_entries\", \"points\", \"nodes\", \"references\", \"key_slots\", \"trees_checked\", \"healed_count\", \"healed\": [{\"object\", \"message\", \"offset\", "
-           "\"blocks\", \"bytes\"}], \"parity\": {\"wanted\", \"objects\", \"bytes\", \"read\", \"damaged\", \"packs_without\", \"made\"}, \"damage_count\", \"damage\": [{\"kind\", "
+           "\"blocks\", \"bytes\"}], \"parity\": {\"wanted\", \"objects\", \"bytes\", \"read\", \"damaged\", \"packs_without\", \"made\"}, \"stripes\": {\"looked\", \"stripes\", \"objects\", \"bytes\", "
+           "\"read\", \"damaged\", \"lacking\": stripes with a pack that is gone, \"packs_without\", \"made\"}, \"damage_count\", \"damage\": [{\"kind\", "
            "\"object\", \"message\", \"hint\", \"offset\", \"bytes\", \"chunks\", \"healed\", \"files\", \"points\"}], \"affected_count\", \"affected\": "
            "[{\"path\", \"source\", \"what\": file or directory, \"from_name\", \"bytes_lost\", \"points\", \"newest_point\"}], "
            "\"affected_points\": [{\"id\", \"time\", \"source\", \"paths\"}], \"orphan_packs\", \"orphan_bytes\", \"unknown_objects\", "
@@ -231,12 +239,14 @@ const Verb& verify_verb() {
                    {"holdfast verify --full", "Reads everything back."},
                    {"holdfast verify --sample 5%", "For every day: reads back what was not for longest."},
                    {"holdfast verify --heal", "Reads everything back, and mends from parity what is damaged."},
+                   {"holdfast verify --heal --stripes /mnt/second", "The same, with stripes whose disk is mounted elsewhere today."},
                    {"holdfast verify --ciphertext --vault /media/copy", "On a machine that holds no secret."}},
       .options = {{.name = "structure", .help = "follow every reference, read no file content (the usual)"},
                   {.name = "full", .help = "read back everything"},
                   {.name = "sample", .value = "PERCENT", .kind = Kind::percent, .help = "read back a share of the packs, the longest unread first"},
                   {.name = "ciphertext", .help = "compare stored bytes with their names; no secret needed"},
                   {.name = "heal", .help = "mend damaged packs from their parity, and make damaged or lacking parity anew"},
+                  {.name = "stripes", .value = "DIR", .help = "where the vault's stripes lie now, if not where it says"},
                   {.name = "no-proof", .help = "do not write down which packs were proven"}},
       .run = run,
   };

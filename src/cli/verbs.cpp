@@ -30,6 +30,8 @@ const std::vector<const Verb*>& all_verbs() {
       &parity_status_verb(),
       &parity_add_verb(),
       &parity_remove_verb(),
+      &parity_stripe_verb(),
+      &parity_unstripe_verb(),
       &key_add_verb(),
       &key_list_verb(),
       &key_remove_verb(), &key_rotate_verb(),

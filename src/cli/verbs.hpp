@@ -41,6 +41,8 @@ const Verb& policy_simulate_verb();
 const Verb& parity_status_verb();
 const Verb& parity_add_verb();
 const Verb& parity_remove_verb();
+const Verb& parity_stripe_verb();
+const Verb& parity_unstripe_verb();
 const Verb& key_add_verb();
 const Verb& key_list_verb();
 const Verb& key_remove_verb();

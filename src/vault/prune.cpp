@@ -9,6 +9,7 @@
 #include "vault/bases.hpp"
 #include "vault/recompress.hpp"
 #include "vault/repack.hpp"
+#include "vault/restripe.hpp"
 #include "vault/stock.hpp"
 
 namespace hf {
@@ -55,6 +56,9 @@ class Pruner {
   /// loaded: it knows all that they name.
   Result<std::unordered_set<PackId>> needed_since(const Retirement& retirement, std::vector<RecoveryPoint> points, const EpochRecord& record, const Index& index, const Stock& stock);
   Status remove_condemned();
+  Status find_stripes();
+  /// Puts what stays of stripes that lose packs into new ones; `held` gets those of `gone` that must stay all the same.
+  Status spare_stripes(const std::unordered_set<PackId>& gone, std::unordered_set<PackId>& held);
   Status pass_sentences();
   /// Was `failed` because another prune has decided something since `before`, and removed what we were looking at? Then
   /// one looks anew; it is no damage.
@@ -73,6 +77,9 @@ class Pruner {
   PruneReport report_;
   std::optional<HeldLease> lease_;
   std::vector<RecoveryPoint> removed_;  // points that went in this run
+  ObjectStore* stripes_ = nullptr;      // null: there are none to be kept
+  StripeOptions stripe_options_;
+  bool nothing_lost_ = false;           // every chunk that points need was found in a pack that is there
 };
 
 Status Pruner::fence_the_dead() {
@@ -168,16 +175,63 @@ Status Pruner::remove_retired() {
   return remove_condemned();
 }
 
+// Crash story: new stripes are durable before old ones are removed, and these before their packs are. Whatever is cut short
+// leaves packs in a stripe more than they need, or condemned ones in none.
+Status Pruner::find_stripes() {
+  if (!options_.keep_stripes) return {};
+  const auto choice = HF_TRY(stripes_choice(vault_.store()));
+  stripes_ = options_.stripes_elsewhere;
+  if (choice) {
+    stripe_options_.data = choice->data;
+    stripe_options_.parity = choice->parity;
+    if (stripes_ == nullptr && choice->place.empty()) stripes_ = &vault_.store();
+    if (stripes_ == nullptr) return Error(Code::not_found, "the stripes of this vault lie in " + printable(choice->place) + ", and were not given");
+  }
+  stripe_options_.jobs = 1;
+  return {};
+}
+
+Status Pruner::spare_stripes(const std::unordered_set<PackId>& gone, std::unordered_set<PackId>& held) {
+  held.clear();
+  if (stripes_ == nullptr) return {};
+  // Where every chunk that a point needs is in a pack, what is neither there nor in the index is missed by nobody: a prune
+  // that left the stripes alone removed it. Before that is known, it may be lost, and its stripe is what brings it back.
+  std::unordered_set<PackId> leaving = gone, known;
+  const auto index = HF_TRY(Index::load(vault_));
+  for (const IndexedPack& p : index->packs()) known.insert(p.id);
+  for (const auto& [id, found] : HF_TRY(list_stripes(*stripes_, vault_.id())).stripes)
+    for (const StripeMember& m : found.stripe.members) {
+      if (!nothing_lost_ || known.contains(m.pack)) continue;
+      const auto there = vault_.store().open({ObjectKind::pack, m.pack.hex()});
+      if (!there && there.error().code == Code::not_found) leaving.insert(m.pack);
+    }
+  if (leaving.empty()) return {};
+  stripe_options_.leaving = &leaving;
+  StripeWork work = HF_TRY(keep_stripes(vault_.store(), *stripes_, vault_.id(), stripe_options_, progress_).context([] { return std::string("keeping what stays in stripes"); }));
+  stripe_options_.leaving = nullptr;
+  report_.stripes_made += work.made;
+  report_.stripes_removed += work.removed;
+  held = std::move(work.held);
+  return {};
+}
+
 Status Pruner::remove_condemned() {
   const EpochRecord record = HF_TRY(newest_epoch(vault_));
-  if (record.condemned.empty()) return {};
   const std::unordered_set<PackId> gone(record.condemned.begin(), record.condemned.end());
+  std::unordered_set<PackId> held;
+  HF_TRY(spare_stripes(gone, held));
+  report_.packs_held = 0;
+  if (record.condemned.empty()) return {};
   const auto index = HF_TRY(Index::load(vault_));
   HF_TRY(index->drop_packs(gone));
   for (const PackId& id : gone) {
     HF_TRY(stop_if_asked());
     const ObjectName name{ObjectKind::pack, id.hex()};
     if (!vault_.store().open(name)) continue;
+    if (held.contains(id)) {
+      ++report_.packs_held;
+      continue;
+    }
     // Its parity first: a pack that is there is found by the next prune, parity of one that is gone by nobody.
     HF_TRY(vault_.store().remove({ObjectKind::parity, id.hex()}));
     HF_TRY(vault_.store().remove(name));
@@ -263,6 +317,7 @@ Result<bool> Pruner::retire() {
   } while (deltas.hold_up([&](const PackId& id) { return stock.listed.contains(id) && !goes.contains(id); }, live));
   report_.packs = stock.listed.size();
   report_.bytes_unused = plan.bytes_unused_left;
+  nothing_lost_ = plan.live_placed == needed.size();
   // Copies of small objects: made anew where points went, so that a rebuild does not bring them back, or where many small
   // packs hold them.
   const auto gone_points = HF_TRY(reaped_points(vault_));
@@ -305,6 +360,7 @@ Result<bool> Pruner::retire() {
 
 Result<PruneReport> Pruner::run() {
   HF_TRY(vault_.may_write());
+  HF_TRY(find_stripes());
   report_.bytes_before = HF_TRY(bytes_of(vault_.store()));
   PointId name;
   vault_.env().random(name.bytes);
@@ -361,7 +417,13 @@ Result<PruneReport> prune(Vault& vault, const PruneOptions& options, const MarkP
 
 Result<PruneReport> rehearse_prune(const Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress) {
   const auto copy = vault.over(make_overlay_store(vault.store()));
-  return prune(*copy, options, mark, progress);
+  std::unique_ptr<ObjectStore> stripes;
+  PruneOptions rehearsed = options;
+  if (options.stripes_elsewhere != nullptr) {
+    stripes = make_overlay_store(*options.stripes_elsewhere);
+    rehearsed.stripes_elsewhere = stripes.get();
+  }
+  return prune(*copy, rehearsed, mark, progress);
 }
 
 }  // namespace hf

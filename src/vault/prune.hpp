@@ -22,6 +22,8 @@ struct PruneOptions {
   /// Packs that a verify has read back are compressed anew at this level where that saves a thirtieth.
   std::optional<int> recompress_level;
   WriteOptions write;
+  bool keep_stripes = true;                     ///< false: packs go, whatever stripe needs them
+  ObjectStore* stripes_elsewhere = nullptr;     ///< where the vault's stripes lie, if not in the vault; a loan
 };
 
 struct PruneReport {
@@ -30,6 +32,8 @@ struct PruneReport {
   std::int64_t clock_doubt_ns = 0;       ///< how far this clock is ahead of what it is trusted for; 0: trusted
   std::uint64_t packs = 0, packs_dead = 0, packs_repacked = 0, packs_recompressed = 0, packs_removed = 0, packs_restored = 0;
   std::uint64_t packs_waiting = 0, bytes_waiting = 0;  ///< retired, and not removed before sessions end
+  std::uint64_t stripes_made = 0, stripes_removed = 0; ///< so that what stays remains protected
+  std::uint64_t packs_held = 0;                        ///< of those waiting: a stripe needs them to bring back what is lost
   std::uint64_t bytes_repacked = 0, bytes_written = 0; ///< read from packs with waste; written into new ones
   std::uint64_t bytes_before = 0, bytes_after = 0;     ///< of all objects of the vault
   std::uint64_t bytes_unused = 0;                      ///< waste left in packs, about
@@ -43,6 +47,8 @@ struct PruneReport {
 /// something can't be read, since then nobody knows what is needed below it.
 using MarkPoints = std::function<Status(const Vault& vault, const Index& index, const std::vector<RecoveryPoint>& points, ClaimSet& live, Progress& progress)>;
 
+/// Where packs are in stripes, what stays of a stripe is put into a new one before others of it go (restripe.hpp); NotFound where
+/// the stripes' place is not given, before anything is done.
 /// Cancelled where progress.stop_requested, with everything whole. Conflict where other prunes keep winning.
 Result<PruneReport> prune(Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress);
 

@@ -172,7 +172,8 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
   std::vector<bool> surely_waste(packs.size(), only_with == nullptr);
   HF_TRY(for_each_live_place(
       entries, quality, needed,
-      [&](const ChunkKey&, const std::vector<std::uint32_t>& places) {
+      [&](const ChunkKey& key, const std::vector<std::uint32_t>& places) {
+        plan.live_placed += needed.places(key);
         for (std::uint32_t pack : places) ++live_count[pack];
       },
       [&](const ChunkKey& key, std::uint32_t pack) {

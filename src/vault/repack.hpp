@@ -57,6 +57,7 @@ struct RepackPlan {
   std::vector<PackId> vanished;        ///< in the index, not there, and not needed
   std::unique_ptr<ClaimSet> to_copy = std::make_unique<ClaimSet>();  ///< chunks whose live place is in a pack of `repack`
   std::map<ChunkKey, std::set<PackId>> to_copy_apart;  ///< likewise, of those that keep several places: into a pack for each
+  std::uint64_t live_placed = 0;       ///< of Needed::size(): those that some pack which is there holds
   std::uint64_t bytes_unused_left = 0; ///< waste that stays, estimated by the share of chunks
 };
 

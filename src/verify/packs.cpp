@@ -58,7 +58,7 @@ Status check_presence(Survey& survey) {
     if (at == survey.present.end()) {
       d.kind = DamageKind::missing_pack;
       d.message = "pack " + id.brief() + " is missing (" + human_bytes(pack.stored_bytes) + ", " + human_count(pack.chunk_count) + " chunks)";
-      d.hint = (survey.options.heal ? survey.help_of_parity(id) : "") + "bring the file packs/" + id.hex().substr(0, 2) + "/" + id.hex() + " back from a copy of the vault";
+      d.hint = (survey.options.heal || survey.stripes_of.contains(id) ? survey.help_of_parity(id) : "") + "bring the file packs/" + id.hex().substr(0, 2) + "/" + id.hex() + " back from a copy of the vault";
     } else {
       // Reading it tells what is left, which only the full depth does; until then nothing in it is trusted.
       if (survey.options.depth == VerifyDepth::full && survey.options.sample_percent >= 100) continue;

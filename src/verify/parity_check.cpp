@@ -14,9 +14,9 @@ void Survey::add_healed(HealedObject object) {
 
 std::string Survey::help_of_parity(const PackId& id) {
   Lock lock(mutex);
-  if (options.heal && !parity.contains(id)) return "it has no parity to heal it from: ";
+  if (options.heal && !parity.contains(id) && !stripes_of.contains(id)) return "it has no parity to heal it from: ";
   if (const auto why = beyond.find(id); why != beyond.end()) return "its parity can't heal it (" + why->second + "): ";
-  return parity.contains(id) && !options.heal ? "heal it from its parity: holdfast verify --heal; or " : "";
+  return (parity.contains(id) || stripes_of.contains(id)) && !options.heal ? "heal it from its parity: holdfast verify --heal; or " : "";
 }
 
 Status list_parity_of(ObjectStore& store, Survey& survey) {
@@ -40,8 +40,9 @@ namespace {
 bool heal(ObjectStore& store, const PackId& id, bool may_be_missing, Survey& survey) {
   const auto done = heal_pack(store, id, may_be_missing);
   if (!done) {
+    if (heal_from_stripe(store, id, survey)) return true;
     Lock lock(survey.mutex);
-    survey.beyond[id] = done.error().message;
+    survey.beyond.try_emplace(id, done.error().message);
     return false;
   }
   if (done->blocks == 0 && !done->was_cut) return true;  // it reads well now

@@ -7,6 +7,7 @@
 
 #include "base/mutex.hpp"
 #include "vault/chunk_reader.hpp"
+#include "vault/stripe.hpp"
 #include "verify/pack_check.hpp"
 #include "verify/verify.hpp"
 
@@ -55,6 +56,8 @@ struct Survey {
   std::vector<PackId> gone HF_GUARDED_BY(mutex);              ///< that were listed, and can't be found when they are read
   std::uint64_t unknown_packs = 0;                            ///< names among the packs that Holdfast does not give
   std::map<PackId, std::uint64_t> parity;                     ///< packs that have it, and its bytes
+  StripeList stripes;                                         ///< constant after list_stripes_of()
+  std::map<PackId, std::vector<const Stripe*>> stripes_of;    ///< by pack; likewise
   std::vector<PackId> healed HF_GUARDED_BY(mutex);
   std::map<PackId, std::string> beyond HF_GUARDED_BY(mutex);  ///< packs that could not be healed, and why
   std::unordered_map<ChunkId, std::size_t> bad_chunks;        ///< by key (second half zero) → damage; after locate_bad_chunks()
@@ -85,6 +88,14 @@ Status check_presence(Survey& survey);                              ///< packs.c
 Status check_packs(ObjectStore& store, const Vault* vault, const std::vector<PackId>& which, Survey& survey);  ///< packs.cpp
 /// Mends a pack that was found damaged; true if it should be judged anew. Any thread.
 bool heal_damaged(ObjectStore& store, const PackId& id, Survey& survey);  ///< parity_check.cpp
+Status list_stripes_of(ObjectStore* place, const std::optional<VaultId>& vault, Survey& survey);  ///< stripe_check.cpp
+/// Mends a pack from its stripes, and tells of it; an error where that could not be done. Any thread.
+Status heal_from_stripe(ObjectStore& store, const PackId& id, Survey& survey);   ///< stripe_check.cpp
+/// Without a key: packs that stripes name and that are gone.
+Status check_presence_by_stripes(ObjectStore& store, Survey& survey);            ///< stripe_check.cpp
+/// Reads the parity packs of stripes that hold one of these packs; with healing, makes anew what is damaged or lacking.
+Status check_stripes(ObjectStore& store, const std::vector<PackId>& which, Survey& survey);  ///< stripe_check.cpp
+void tell_stripes(Survey& survey);                                  ///< stripe_check.cpp: which are not whole, and what is in none
 /// Reads the parity of these packs; with healing, makes anew what is damaged or lacking.
 Status check_parity(ObjectStore& store, const std::vector<PackId>& which, Survey& survey);  ///< parity_check.cpp
 Status compare_with_index(const Vault& vault, Survey& survey);      ///< index_check.cpp: to_compare, entry by entry

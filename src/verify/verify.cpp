@@ -46,6 +46,7 @@ Result<VerifyReport> verify(const Vault& vault, const VerifyOptions& options, Pr
   HF_TRY(check_objects(vault, survey));
   std::vector<Damage> of_index = HF_TRY(take_stock_of(vault, survey));
   HF_TRY(list_parity_of(vault.store(), survey));
+  HF_TRY(list_stripes_of(options.stripes, vault.id(), survey));
   if (options.heal) HF_TRY(heal_absent(vault.store(), survey));
   if (options.depth != VerifyDepth::structure) {
     std::vector<PackId> which;
@@ -54,6 +55,7 @@ Result<VerifyReport> verify(const Vault& vault, const VerifyOptions& options, Pr
       for (const auto& [id, bytes] : survey.present) which.push_back(id);
     HF_TRY(check_packs(vault.store(), options.depth == VerifyDepth::full ? &vault : nullptr, which, survey));
     HF_TRY(check_parity(vault.store(), which, survey));
+    HF_TRY(check_stripes(vault.store(), which, survey));
   }
   const auto some_went = [&] {
     Lock lock(survey.mutex);
@@ -63,6 +65,7 @@ Result<VerifyReport> verify(const Vault& vault, const VerifyOptions& options, Pr
   for (Damage& d : of_index) survey.add(std::move(d));
   HF_TRY(check_presence(survey));
   if (options.depth == VerifyDepth::full) HF_TRY(compare_with_index(vault, survey));
+  tell_stripes(survey);
   HF_TRY(locate_bad_chunks(vault, survey));
   HF_TRY(check_trees(vault, survey));
   if (options.depth == VerifyDepth::full && options.store_proof) HF_TRY(store_proof(vault, survey));
@@ -72,10 +75,11 @@ Result<VerifyReport> verify(const Vault& vault, const VerifyOptions& options, Pr
   return std::move(survey.report);
 }
 
-Result<VerifyReport> verify_ciphertext(ObjectStore& store, unsigned jobs, Progress& progress, const DamageSink& found, bool heal) {
+Result<VerifyReport> verify_ciphertext(ObjectStore& store, unsigned jobs, Progress& progress, const DamageSink& found, bool heal, ObjectStore* stripes) {
   VerifyOptions options;
   options.depth = VerifyDepth::ciphertext;
   options.heal = heal;
+  options.stripes = stripes;
   options.jobs = jobs;
   Survey survey(options, progress, found);
   const auto damaged = [&](DamageKind kind, const ObjectName& name, const std::string& message, std::string hint) {
@@ -86,11 +90,13 @@ Result<VerifyReport> verify_ciphertext(ObjectStore& store, unsigned jobs, Progre
     d.hint = std::move(hint);
     survey.add(std::move(d));
   };
+  std::optional<VaultId> vault_id;  // else the stripes of any
   // What carries a check of its own, or is named by its content, can be judged by anyone; of the rest, only the envelope.
   {
     const auto raw = store.get(config_name(), kConfigBytesMax);
     const auto config = raw ? VaultConfig::decode(*raw) : Result<VaultConfig>(raw.error());
-    if (!config)
+    if (config) vault_id = config->id;
+    else
       damaged(DamageKind::damaged_description, config_name(), "the vault's description is damaged (" + config.error().message + ")",
               "copies of it lie in the packs: remove the damaged file, then: holdfast rebuild");
   }
@@ -145,10 +151,14 @@ Result<VerifyReport> verify_ciphertext(ObjectStore& store, unsigned jobs, Progre
   }
   HF_TRY(list_packs(store, survey));
   HF_TRY(list_parity_of(store, survey));
+  HF_TRY(list_stripes_of(stripes, vault_id, survey));
+  HF_TRY(check_presence_by_stripes(store, survey));
   std::vector<PackId> which;
   for (const auto& [id, bytes] : survey.present) which.push_back(id);
   HF_TRY(check_packs(store, nullptr, which, survey));
   HF_TRY(check_parity(store, which, survey));
+  HF_TRY(check_stripes(store, which, survey));
+  tell_stripes(survey);
   Lock lock(survey.mutex);
   survey.report.unknown_objects += survey.unknown_packs;
   survey.report.index_runs = runs.size();

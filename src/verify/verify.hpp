@@ -27,6 +27,7 @@ struct VerifyOptions {
   unsigned jobs = 1;            ///< 1: everything in the calling thread, in one order
   bool store_proof = true;      ///< write down which packs were proven
   bool heal = false;            ///< mend damaged packs from their parity, and make parity anew that is damaged or lacking
+  ObjectStore* stripes = nullptr;  ///< where stripes lie; a loan. With them packs that are gone come back too
 };
 
 enum class DamageKind : std::uint8_t {
@@ -91,6 +92,17 @@ struct ParityReport {
   std::uint64_t made = 0;            ///< anew, or for packs that had none
 };
 
+/// Parity across packs, where it was given.
+struct StripeReport {
+  bool looked = false;               ///< the rest is of somewhere
+  std::uint64_t stripes = 0, objects = 0, bytes = 0;
+  std::uint64_t read = 0;            ///< parity packs that were read back
+  std::uint64_t damaged = 0;         ///< are not what was stored, or missing; not those made anew
+  std::uint64_t lacking = 0;         ///< stripes with a pack that is gone
+  std::uint64_t packs_without = 0;   ///< of the vault, in no stripe
+  std::uint64_t made = 0;            ///< parity packs made anew
+};
+
 struct VerifyReport {
   static constexpr std::size_t kListed = 1000;  ///< of each list below
 
@@ -105,6 +117,7 @@ struct VerifyReport {
   std::string proof_problem;                         ///< why none was
 
   ParityReport parity;
+  StripeReport stripes;
   std::vector<HealedObject> healed;
   std::uint64_t healed_count = 0;  ///< also those beyond kListed
 
@@ -129,8 +142,9 @@ Result<VerifyReport> verify(const Vault& vault, const VerifyOptions& options, Pr
 /// Costs nobody anything, and so is no reason to call a vault unsound.
 inline bool harmless(DamageKind kind) { return kind == DamageKind::damaged_lease || kind == DamageKind::damaged_proof || kind == DamageKind::damaged_parity; }
 
-/// Depth ciphertext for a store whose secret nobody gave.
-Result<VerifyReport> verify_ciphertext(ObjectStore& store, unsigned jobs, Progress& progress, const DamageSink& found = nullptr, bool heal = false);
+/// Depth ciphertext for a store whose secret nobody gave. A pack that is gone is known from its stripe.
+Result<VerifyReport> verify_ciphertext(ObjectStore& store, unsigned jobs, Progress& progress, const DamageSink& found = nullptr, bool heal = false,
+                                       ObjectStore* stripes = nullptr);
 
 /// Points of which every chunk was read back, as the proofs stored in the vault have it: those that the newest verify which
 /// left no pack unread found whole. None after a later one that found damage and left packs unread.

@@ -128,6 +128,39 @@ class Vectors(unittest.TestCase):
         self.assertEqual(cuts(key, 256, 1024, 4096, bytes(10000)), [4096, 8192, 10000])
 
 
+class Stripes(unittest.TestCase):
+    """A pack that is gone, by docs/format/stripe.md."""
+
+    def test_lost_packs_come_back(self):
+        import stripe_reader
+        with tempfile.TemporaryDirectory() as name:
+            top = pathlib.Path(name)
+            environment = {"HOME": name, "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOLDFAST_VAULT": f"{name}/vault"}
+
+            def run(*arguments):
+                subprocess.run([PROGRAM, *map(str, arguments), "--passphrase-file", top / "secret"] if arguments[0] != "parity" else [PROGRAM, *map(str, arguments)],
+                               env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+            (top / "secret").write_text("horse")
+            run("init", "--no-recovery-key")
+            for i, size in enumerate((300_000, 90_000)):
+                (top / f"source{i}").write_bytes(random.Random(i).randbytes(size))
+                run("backup", top / f"source{i}", "--jobs", "1")
+            run("parity", "stripe", "--to", top / "second")
+            packs, stripes = stripe_reader.load(top / "vault", top / "second")
+            self.assertGreaterEqual(len(packs), 4)
+            largest = sorted(packs, key=lambda p: -len(packs[p]))
+            left = {p: b for p, b in packs.items() if p not in largest[:2]}
+            left[largest[2]] = left[largest[2]][:-1] + b"x"  # three are bad in one place
+            whole = {p: b for p, b in packs.items() if p not in largest[:2]}
+            for p in largest[:2]:
+                self.assertEqual(stripe_reader.heal(whole, stripes, p), packs[p])
+            with self.assertRaises(AssertionError):
+                stripe_reader.heal(left, stripes, largest[1])
+            for p in packs:  # one row is enough for one pack
+                self.assertEqual(stripe_reader.heal({q: b for q, b in packs.items() if q != p}, stripes[:1], p), packs[p])
+
+
 def make_tree(top):
     """Everything that a directory can hold, as far as this user may make it."""
     dice = random.Random(1)

@@ -77,7 +77,7 @@ class LocalUpload final : public Upload {
     int status = rename_to(target, no_replace);
     if (status == -ENOENT) {  // the first object of its folder
       // If the vault itself went away (unmounted, renamed), no half of one is made in its place.
-      HF_TRY(store_.env_.stat(store_.root_ + "/packs", true).context(doing));
+      HF_TRY(store_.env_.stat(store_.temporary(), true).context(doing));
       HF_TRY(store_.env_.make_directories(directory).context(doing));
       status = rename_to(target, no_replace);
     }
@@ -239,10 +239,10 @@ Error no_vault(Code code, const std::string& directory, const std::string& why) 
   return Error(code, "there is no vault in " + printable(directory) + ": " + why, "give the vault's directory with --vault, or make one: holdfast init --vault DIR");
 }
 
-/// The folders of a vault, durable together with the vault's own directory: also what an earlier program made and did
-/// not live to sync.
-Status make_folders(Env& env, const std::string& directory) {
-  for (ObjectKind kind : kObjectKinds)
+/// The folders of a vault (or of some kinds), durable together with the vault's own directory: also what an earlier program
+/// made and did not live to sync.
+Status make_folders(Env& env, const std::string& directory, std::span<const ObjectKind> kinds = kObjectKinds) {
+  for (ObjectKind kind : kinds)
     if (kind != ObjectKind::config) HF_TRY(env.make_directories(directory + "/" + std::string(folder_of(kind))));
   HF_TRY(env.make_directories(directory + "/tmp"));
   HF_TRY(env.sync_directory(directory));
@@ -294,6 +294,28 @@ Result<std::unique_ptr<ObjectStore>> adopt_local_store(Env& env, const std::stri
     if (!*found && found->error().code != Code::not_found) return found->error();  // not read is not absent
   if (!config && (!packs || packs->type != FileType::directory)) return no_vault(Code::not_a_vault, directory, "it has neither the file 'holdfast-vault' nor a folder 'packs'");
   HF_TRY(make_folders(env, directory));
+  return std::unique_ptr<ObjectStore>(std::make_unique<LocalStore>(env, directory));
+}
+
+// --- a place beside a vault ---
+
+Result<std::unique_ptr<ObjectStore>> create_local_place(Env& env, const std::string& directory) {
+  constexpr ObjectKind kKinds[] = {ObjectKind::parity};
+  HF_TRY(env.make_directories(directory).context([&] { return "making " + directory; }));
+  for (const std::string& name : HF_TRY(env.list_names(directory)))
+    if (name != "tmp" && name != folder_of(ObjectKind::parity) && name != "lost+found")
+      return Error(Code::already_exists, printable(directory) + " is not empty", "choose an empty or a new directory for the stripes, for example " + printable(directory) + "/stripes");
+  HF_TRY(make_folders(env, directory, kKinds));
+  return std::unique_ptr<ObjectStore>(std::make_unique<LocalStore>(env, directory));
+}
+
+Result<std::unique_ptr<ObjectStore>> open_local_place(Env& env, const std::string& directory) {
+  for (const std::string& folder : {std::string(folder_of(ObjectKind::parity)), std::string("tmp")}) {
+    const auto s = env.stat(directory + "/" + folder, true);
+    if (!s && s.error().code != Code::not_found) return s.error();
+    if (!s || s->type != FileType::directory)
+      return Error(Code::not_found, "there are no stripes in " + printable(directory) + ": it has no folder '" + folder + "'", "is the disk connected? Another directory: --stripes DIR");
+  }
   return std::unique_ptr<ObjectStore>(std::make_unique<LocalStore>(env, directory));
 }
 

@@ -16,4 +16,10 @@ Result<std::unique_ptr<ObjectStore>> open_local_store(Env& env, const std::strin
 /// missing. NotFound where the directory is absent, NotAVault where it has neither description nor packs.
 Result<std::unique_ptr<ObjectStore>> adopt_local_store(Env& env, const std::string& directory);
 
+/// A directory beside a vault where some of its objects rest: the parity packs of its stripes. Makes it (absent or empty), or
+/// opens one that was made. AlreadyExists where something else is in it.
+Result<std::unique_ptr<ObjectStore>> create_local_place(Env& env, const std::string& directory);
+/// NotFound where there is none.
+Result<std::unique_ptr<ObjectStore>> open_local_place(Env& env, const std::string& directory);
+
 }  // namespace hf
