@@ -25,14 +25,9 @@ Status for_each_base(const Vault& vault, std::span<const PackId> packs, const st
 
 namespace {
 
-/// A segment that needs its bases as long as one of its chunks is needed.
-struct DeltaOf {
-  std::vector<ChunkKey> chunks;  // empty: unknown, and so it counts as needed
-  std::vector<ChunkKey> bases;
-};
-
-/// Of a pack whose directory does not open: what its segments say of themselves.
-Status scan_deltas(const Vault& vault, SegmentOpener& opener, const PackId& id, std::vector<DeltaOf>& out) {
+/// Of a pack whose directory does not open: what its segments say of themselves. Which chunks stand on these bases is not
+/// known, so they count as needed.
+Status scan_bases(const Vault& vault, SegmentOpener& opener, const PackId& id, std::vector<ChunkKey>& out) {
   const auto pack = vault.store().open({ObjectKind::pack, id.hex()});
   if (!pack) return pack.error().code == Code::not_found ? Status() : Status(pack.error());
   return scan_frames(**pack, [&](const FoundFrame& f, ByteView frame) -> Status {
@@ -40,37 +35,41 @@ Status scan_deltas(const Vault& vault, SegmentOpener& opener, const PackId& id, 
     const auto body = opener.open_body(frame);
     const auto head = body ? SegmentHead::decode(*body) : Result<std::pair<SegmentHead, std::size_t>>(body.error());
     if (!head || head->first.bases.empty()) return {};
-    DeltaOf& d = out.emplace_back();
-    for (const ChunkId& base : head->first.bases) d.bases.push_back(ChunkKey::of(base));
+    for (const ChunkId& base : head->first.bases) out.push_back(ChunkKey::of(base));
     return {};
   });
 }
 
 }  // namespace
 
-Status close_over_bases(const Vault& vault, const Index& index, ClaimSet& live) {
+Result<bool> close_over_bases(const Vault& vault, const Index& index, NeedGraph& graph, NeedMarks& marks) {
   SegmentOpener opener(vault);
-  std::vector<DeltaOf> deltas;
+  std::vector<PackId> known;
+  std::vector<ChunkKey> unclear;
+  bool learned = false;
   for (const IndexedPack& p : index.packs()) {
-    const auto told = for_each_delta(vault, opener, p.id, [&](const SegmentInfo& s) -> Status {
-      DeltaOf& d = deltas.emplace_back();
-      for (const auto& [id, bytes] : s.chunks) d.chunks.push_back(ChunkKey::of(id));
-      for (const ChunkId& base : s.bases) d.bases.push_back(ChunkKey::of(base));
-      return {};
-    });
-    if (told || told.error().code == Code::not_found) continue;
-    if (told.error().code != Code::corrupt) return told;
-    HF_TRY(scan_deltas(vault, opener, p.id, deltas));
+    if (!graph.knows_pack(p.id)) {
+      std::vector<NeedGraph::Delta> deltas;
+      const auto told = for_each_delta(vault, opener, p.id, [&](const SegmentInfo& s) -> Status {
+        NeedGraph::Delta& d = deltas.emplace_back();
+        for (const auto& [id, bytes] : s.chunks) d.chunks.push_back(ChunkKey::of(id));
+        for (const ChunkId& base : s.bases) d.bases.push_back(ChunkKey::of(base));
+        return {};
+      });
+      if (!told && told.error().code == Code::not_found) continue;
+      if (!told && told.error().code != Code::corrupt) return told.error();
+      if (!told) {
+        HF_TRY(scan_bases(vault, opener, p.id, unclear));
+        continue;
+      }
+      graph.add_pack(p.id, deltas);
+      learned = true;
+    }
+    known.push_back(p.id);
   }
-  for (bool more = true; more;) {  // each round takes at least one segment off the list
-    more = false;
-    std::erase_if(deltas, [&](const DeltaOf& d) {
-      if (!d.chunks.empty() && std::none_of(d.chunks.begin(), d.chunks.end(), [&](const ChunkKey& key) { return live.contains(key); })) return false;
-      for (const ChunkKey& base : d.bases) more = live.insert(base) || more;
-      return true;
-    });
-  }
-  return {};
+  graph.mark(unclear, marks);
+  graph.mark_bases(known, marks);
+  return learned;
 }
 
 Status distrust_what_stands_on_distrusted(const Vault& vault, Index& index, std::unordered_set<PackId> distrusted) {

@@ -8,7 +8,7 @@
 #include <span>
 #include <unordered_set>
 
-#include "vault/claim_set.hpp"
+#include "format/needs.hpp"
 #include "vault/index.hpp"
 #include "vault/pack_reader.hpp"
 
@@ -21,10 +21,10 @@ Status for_each_delta(const Vault& vault, SegmentOpener& opener, const PackId& p
 /// Visits the chunks that segments of these packs need as bases: directly, and each as often as it is named.
 Status for_each_base(const Vault& vault, std::span<const PackId> packs, const std::function<Status(const ChunkId& base)>& visit);
 
-/// Adds to `live` the chunks that segments with a live chunk have as bases, and theirs. Reads the directories of all packs;
-/// where one does not open, every base that the pack's segments name counts. Memory: about 50 bytes for each chunk that
-/// is stored as a delta.
-Status close_over_bases(const Vault& vault, const Index& index, ClaimSet& live);
+/// Marks the chunks that segments with a marked chunk have as bases, and theirs, in all packs of the index. Reads the
+/// directories of packs that the graph does not know, and tells it of them: then it gives true. Where a directory does not
+/// open, every base that the pack's segments name counts, and nothing is told.
+Result<bool> close_over_bases(const Vault& vault, const Index& index, NeedGraph& graph, NeedMarks& marks);
 
 /// Packs of the index that are not distrusted themselves, and yet hold a segment that stands, at whatever depth, on a
 /// chunk that lies in distrusted packs alone. Reads the directories of all packs, so ask only where some are distrusted.

@@ -6,6 +6,8 @@
 #include <set>
 
 #include "store/overlay/overlay_store.hpp"
+#include "vault/inventory.hpp"
+#include "vault/point_book.hpp"
 #include "vault/repack.hpp"
 #include "vault/stock.hpp"
 
@@ -14,31 +16,35 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000, kHour = 3600 * kSecond, kDay = 24 * kHour;
 
-Result<std::uint64_t> bytes_of(ObjectStore& store) {
-  std::uint64_t total = 0;
-  for (ObjectKind kind : kObjectKinds) HF_TRY(store.list(kind, [&](std::string_view, std::uint64_t bytes) { total += bytes; }));
-  return total;
+Result<std::map<PackId, std::uint64_t>> listed_packs(const Vault& vault) {
+  std::map<PackId, std::uint64_t> out;
+  HF_TRY(vault.store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t bytes) {
+    if (const auto id = PackId::parse(name)) out.emplace(*id, bytes);
+  }));
+  return out;
 }
 
-/// All points that exist, forgotten ones too; an error where one can't be read.
-Result<std::vector<RecoveryPoint>> existing_points(const Vault& vault) {
-  PointList list = HF_TRY(vault.points());
-  if (!list.damaged.empty())
-    return Error(Code::corrupt, "recovery point " + list.damaged[0].name.substr(0, 8) + " can't be read, so nobody knows what it needs; nothing was removed",
-                 "bring it back from its copy: remove points/" + list.damaged[0].name + ", then: holdfast rebuild")
-        .with_detail(list.damaged[0].error.message)
-        .with_object("points/" + list.damaged[0].name);
+/// All points that exist, forgotten ones too, listed anew; an error where one can't be read. Loans until the next call.
+Result<std::vector<const RecoveryPoint*>> existing_points(const Vault& vault, PointBook& book) {
+  HF_TRY(book.refresh());
+  if (!book.damaged().empty()) {
+    const DamagedPoint& damaged = book.damaged()[0];
+    return Error(Code::corrupt, "recovery point " + damaged.name.substr(0, 8) + " can't be read, so nobody knows what it needs; nothing was removed",
+                 "bring it back from its copy: remove points/" + damaged.name + ", then: holdfast rebuild")
+        .with_detail(damaged.error.message)
+        .with_object("points/" + damaged.name);
+  }
   // What was seen to be gone must stay gone: else a power loss brings a point back whose packs were removed.
   const ObjectName any{ObjectKind::point, std::string(2 * PointId::kBytes, '0')};
   HF_TRY(vault.store().settle({&any, 1}));
-  std::vector<RecoveryPoint> out = std::move(list.points);
-  for (ForgottenPoint& f : list.forgotten) out.push_back(std::move(f.point));
+  std::vector<const RecoveryPoint*> out;
+  for (const auto& [name, point] : book.points()) out.push_back(&point);
   return out;
 }
 
 class Pruner {
  public:
-  Pruner(Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress) : vault_(vault), options_(options), mark_(mark), progress_(progress) {}
+  Pruner(Vault& vault, const PruneOptions& options, Marker& marker, Progress& progress) : vault_(vault), options_(options), marker_(marker), progress_(progress), book_(vault) {}
   Result<PruneReport> run();
 
  private:
@@ -48,7 +54,7 @@ class Pruner {
   /// Condemns what was retired and is needed by nobody, as far as no session from before lives, and removes it.
   Status remove_retired();
   /// Which of the packs that points need which came since they were retired.
-  Result<std::unordered_set<PackId>> needed_since(const Retirement& retirement, const EpochRecord& record, const Index& index, const Stock& stock);
+  Result<std::unordered_set<PackId>> needed_since(const Retirement& retirement, const EpochRecord& record);
   Status remove_condemned();
   Status pass_sentences();
   /// One attempt to decide and write an epoch; false where another prune was quicker.
@@ -57,11 +63,13 @@ class Pruner {
 
   Vault& vault_;
   const PruneOptions& options_;
-  const MarkPoints& mark_;
+  Marker& marker_;
   Progress& progress_;
+  PointBook book_;  // listed anew whenever points are asked for: the order of what is looked at is what makes this safe
   PruneReport report_;
   std::optional<HeldLease> lease_;
   std::vector<RecoveryPoint> removed_;  // points that went in this run
+  bool changed_ = false;                // something that counts in bytes_after
 };
 
 Status Pruner::fence_the_dead() {
@@ -70,6 +78,7 @@ Status Pruner::fence_the_dead() {
   for (const Lease& l : list.leases) {
     if (!seems_dead(vault_.env(), l, options_.fence_after_ns)) continue;
     HF_TRY(fence(vault_, l));
+    changed_ = true;
     ++report_.sessions_fenced;
   }
   return {};
@@ -89,14 +98,19 @@ Result<std::vector<Lease>> Pruner::sessions_before(std::uint64_t epoch) {
 
 // --- removing what was retired ---
 
-Result<std::unordered_set<PackId>> Pruner::needed_since(const Retirement& retirement, const EpochRecord& record, const Index& index, const Stock& stock) {
+Result<std::unordered_set<PackId>> Pruner::needed_since(const Retirement& retirement, const EpochRecord& record) {
   std::unordered_set<PackId> needed;
   // After the leases: every point of a session that ended is seen here.
-  std::vector<RecoveryPoint> since = HF_TRY(existing_points(vault_));
-  std::erase_if(since, [&](const RecoveryPoint& p) { return std::binary_search(retirement.marked.begin(), retirement.marked.end(), p.id); });
+  std::vector<const RecoveryPoint*> since = HF_TRY(existing_points(vault_, book_));
+  std::erase_if(since, [&](const RecoveryPoint* p) { return std::binary_search(retirement.marked.begin(), retirement.marked.end(), p->id); });
   if (since.empty()) return needed;
+  // After the points: what they need lies in packs that the index tells of.
+  const auto loaded = HF_TRY(Index::load(vault_));
+  Index& index = *loaded;
+  const Stock stock = HF_TRY(take_stock(vault_, index));
+  index.distrust(stock.doubtful);
   ClaimSet live;
-  HF_TRY(mark_(vault_, index, since, live, progress_));
+  HF_TRY(marker_.mark(vault_, index, since, Marker::Scope::some_points, live, progress_));
   const std::unordered_set<PackId> mine(retirement.packs.begin(), retirement.packs.end());
   auto entries = HF_TRY(MergedEntries::over(index.runs()));
   std::optional<IndexEntry> e = HF_TRY(entries.next());
@@ -133,16 +147,15 @@ Status Pruner::remove_retired() {
         if (std::none_of(report_.waits_for.begin(), report_.waits_for.end(), [&](const Lease& w) { return w.point == l.point; })) report_.waits_for.push_back(l);
       continue;
     }
-    const auto index = HF_TRY(Index::load(vault_));
-    const Stock stock = HF_TRY(take_stock(vault_, *index));
-    index->distrust(stock.doubtful);
-    const auto needed = HF_TRY(needed_since(*next, record, *index, stock));
+    const auto needed = HF_TRY(needed_since(*next, record));
+    const auto there = HF_TRY(listed_packs(vault_));
     EpochRecord decided = record;
     std::erase_if(decided.retired, [&](const Retirement& r) { return r.epoch == next->epoch; });
-    std::erase_if(decided.condemned, [&](const PackId& id) { return !stock.listed.contains(id); });  // done with
+    std::erase_if(decided.condemned, [&](const PackId& id) { return !there.contains(id); });  // done with
     for (const PackId& id : next->packs)
-      if (!needed.contains(id) && stock.listed.contains(id)) decided.condemned.push_back(id);
+      if (!needed.contains(id) && there.contains(id)) decided.condemned.push_back(id);
     std::sort(decided.condemned.begin(), decided.condemned.end());
+    changed_ = true;
     if (HF_TRY(decide(vault_, record, decided))) report_.packs_restored += needed.size();
   }
   return remove_condemned();
@@ -153,6 +166,8 @@ Status Pruner::remove_condemned() {
   if (record.condemned.empty()) return {};
   const std::unordered_set<PackId> gone(record.condemned.begin(), record.condemned.end());
   const auto index = HF_TRY(Index::load(vault_));
+  const auto listed = index->packs();
+  changed_ = changed_ || std::any_of(listed.begin(), listed.end(), [&](const IndexedPack& p) { return gone.contains(p.id); });
   HF_TRY(index->drop_packs(gone));
   for (const PackId& id : gone) {
     HF_TRY(stop_if_asked());
@@ -160,6 +175,7 @@ Status Pruner::remove_condemned() {
     if (!vault_.store().open(name)) continue;
     HF_TRY(vault_.store().remove(name));
     HF_TRY(vault_.store().remove({ObjectKind::parity, id.hex()}));
+    changed_ = true;
     ++report_.packs_removed;
   }
   return {};
@@ -168,21 +184,19 @@ Status Pruner::remove_condemned() {
 // --- points whose grace has passed ---
 
 Status Pruner::pass_sentences() {
-  const PointList list = HF_TRY(vault_.points());
   const auto dead = HF_TRY(tombstones(vault_));
   if (dead.empty()) return {};
+  HF_TRY(book_.refresh());
   std::vector<std::int64_t> events;
-  for (const RecoveryPoint& p : list.points) events.push_back(p.ended_ns);
-  for (const ForgottenPoint& f : list.forgotten) events.push_back(f.point.ended_ns);
+  for (const auto& [name, p] : book_.points()) events.push_back(p.ended_ns);
   for (const auto& [point, found] : dead) events.push_back(found.tombstone.time_ns);
   if (const EpochRecord e = HF_TRY(newest_epoch(vault_)); e.number > 0) events.push_back(e.time_ns);
   const std::int64_t clock = vault_.env().wall_ns(), now = trusted_time(clock, std::move(events));
   report_.clock_doubt_ns = clock - now;
-  std::map<PointId, const RecoveryPoint*> known;
-  for (const ForgottenPoint& f : list.forgotten) known[f.point.id] = &f.point;
+  const auto& known = book_.points();
   for (const auto& [point, found] : dead) {
     const Tombstone& t = found.tombstone;
-    const auto exists = known.find(point);
+    const auto exists = known.find(point.hex());
     if (exists == known.end() && found.reaped) continue;  // gone; buried when no pack can hold a copy of it
     const auto grace_ns = static_cast<std::int64_t>(std::min<std::uint64_t>(t.grace_seconds, 1'000'000'000)) * kSecond;
     const bool passed = found.reaped || grace_ns == 0 || (now >= t.time_ns && now - t.time_ns >= grace_ns);
@@ -191,7 +205,8 @@ Status Pruner::pass_sentences() {
       continue;
     }
     ++report_.points_removed;
-    if (exists != known.end()) removed_.push_back(*exists->second);
+    changed_ = true;
+    if (exists != known.end()) removed_.push_back(exists->second);
   }
   return {};
 }
@@ -201,7 +216,7 @@ Status Pruner::pass_sentences() {
 Result<bool> Pruner::retire() {
   const EpochRecord before = HF_TRY(newest_epoch(vault_));
   const bool busy = !HF_TRY(sessions_before(UINT64_MAX)).empty();
-  const std::vector<RecoveryPoint> points = HF_TRY(existing_points(vault_));
+  const std::vector<const RecoveryPoint*> points = HF_TRY(existing_points(vault_, book_));
   const auto index = HF_TRY(Index::load(vault_));
   const Stock stock = HF_TRY(take_stock(vault_, *index));
   std::unordered_set<PackId> distrusted = stock.doubtful;
@@ -211,9 +226,11 @@ Result<bool> Pruner::retire() {
   index->leave_out(retired_before);
 
   ClaimSet live, dead;
-  HF_TRY(mark_(vault_, *index, points, live, progress_));
+  HF_TRY(marker_.mark(vault_, *index, points, Marker::Scope::every_point, live, progress_));
   // While sessions run, packs that no point needs may be theirs: only what a removed point needed is surely waste.
-  if (busy && !removed_.empty()) static_cast<void>(mark_(vault_, *index, removed_, dead, progress_));
+  std::vector<const RecoveryPoint*> removed;
+  for (const RecoveryPoint& p : removed_) removed.push_back(&p);
+  if (busy && !removed.empty()) static_cast<void>(marker_.mark(vault_, *index, removed, Marker::Scope::some_points, dead, progress_));
   HF_TRY(stop_if_asked());
   report_.chunks_live = live.size();
 
@@ -222,9 +239,8 @@ Result<bool> Pruner::retire() {
   report_.bytes_unused = plan.bytes_unused_left;
   // Copies of small objects: made anew where points went, so that a rebuild does not bring them back, or where many small
   // packs hold them.
-  const auto gone_points = HF_TRY(reaped_points(vault_));
   constexpr std::size_t kReplicaPacksMax = 16;
-  const bool renew_copies = (!gone_points.empty() && !plan.without_chunks.empty()) || plan.without_chunks.size() > kReplicaPacksMax;
+  const bool renew_copies = plan.without_chunks.size() > kReplicaPacksMax || (!plan.without_chunks.empty() && !HF_TRY(reaped_points(vault_)).empty());
   std::vector<PackId> retired = plan.dead;
   retired.insert(retired.end(), plan.repack.begin(), plan.repack.end());
   if (renew_copies) retired.insert(retired.end(), plan.without_chunks.begin(), plan.without_chunks.end());
@@ -234,7 +250,11 @@ Result<bool> Pruner::retire() {
 
   report_.packs_dead = plan.dead.size();
   report_.packs_repacked = plan.repack.size();
-  const RepackResult copied = HF_TRY(repack(vault_, *index, plan, options_.write, renew_copies ? &points : nullptr, progress_));
+  std::vector<PointId> marked;
+  for (const RecoveryPoint* p : points) marked.push_back(p->id);
+  std::sort(marked.begin(), marked.end());
+  changed_ = true;
+  const RepackResult copied = HF_TRY(repack(vault_, *index, plan, options_.write, renew_copies ? &marked : nullptr, progress_));
   report_.bytes_repacked += copied.bytes_read;
   report_.bytes_written += copied.bytes_written;
   HF_TRY(stop_if_asked());
@@ -243,10 +263,9 @@ Result<bool> Pruner::retire() {
   if (!retired.empty()) {
     Retirement r;
     r.packs = std::move(retired);
-    for (const RecoveryPoint& p : points) r.marked.push_back(p.id);
+    r.marked = std::move(marked);
     std::sort(r.packs.begin(), r.packs.end());
     r.packs.erase(std::unique(r.packs.begin(), r.packs.end()), r.packs.end());
-    std::sort(r.marked.begin(), r.marked.end());
     next.retired.push_back(std::move(r));
   }
   if (!HF_TRY(decide(vault_, before, next))) return false;
@@ -256,7 +275,9 @@ Result<bool> Pruner::retire() {
 
 Result<PruneReport> Pruner::run() {
   HF_TRY(vault_.may_write());
-  report_.bytes_before = HF_TRY(bytes_of(vault_.store()));
+  const Inventory before = HF_TRY(take_inventory(vault_.store()));
+  if (auto nothing = remembered_prune(vault_, before, options_)) return std::move(*nothing);
+  report_.bytes_before = before.bytes;
   PointId name;
   vault_.env().random(name.bytes);
   HF_TRY(fence_the_dead());
@@ -271,19 +292,18 @@ Result<PruneReport> Pruner::run() {
     HF_TRY(remove_retired());
     // When nothing waits, no pack can hold a copy of a point that was removed: its tombstone has done its work.
     const EpochRecord left = HF_TRY(newest_epoch(vault_));
-    std::uint64_t waiting = 0, bytes_waiting = 0;
-    HF_TRY(vault_.store().list(ObjectKind::pack, [&](std::string_view pack, std::uint64_t bytes) {
-      const auto id = PackId::parse(pack);
-      if (!id || !left.is_absent(*id)) return;
-      ++waiting;
-      bytes_waiting += bytes;
-    }));
-    report_.packs_waiting = waiting;
-    report_.bytes_waiting = bytes_waiting;
-    if (waiting == 0) {
+    if (!left.retired.empty() || !left.condemned.empty()) {
+      for (const auto& [pack, bytes] : HF_TRY(listed_packs(vault_))) {
+        if (!left.is_absent(pack)) continue;
+        ++report_.packs_waiting;
+        report_.bytes_waiting += bytes;
+      }
+    }
+    if (report_.packs_waiting == 0) {
       std::vector<PointId> gone;
       for (const PointId& p : HF_TRY(reaped_points(vault_)))
         if (const auto there = vault_.store().open({ObjectKind::point, p.hex()}); !there && there.error().code == Code::not_found) gone.push_back(p);
+      changed_ = changed_ || !gone.empty();
       HF_TRY(bury(vault_, gone));
     }
     return {};
@@ -293,7 +313,8 @@ Result<PruneReport> Pruner::run() {
   const Status ended = lease_->end();
   HF_TRY(done);
   HF_TRY(ended);
-  report_.bytes_after = HF_TRY(bytes_of(vault_.store()));
+  report_.bytes_after = changed_ ? HF_TRY(take_inventory(vault_.store())).bytes : before.bytes;
+  if (!changed_) remember_prune(vault_, before, options_, report_);
   return report_;
 }
 
@@ -305,11 +326,11 @@ std::int64_t trusted_time(std::int64_t now_ns, std::vector<std::int64_t> events_
   return std::min(now_ns, *std::max_element(events_ns.begin(), events_ns.end()) + 7 * kDay);
 }
 
-Result<PruneReport> prune(Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress) { return Pruner(vault, options, mark, progress).run(); }
+Result<PruneReport> prune(Vault& vault, const PruneOptions& options, Marker& marker, Progress& progress) { return Pruner(vault, options, marker, progress).run(); }
 
-Result<PruneReport> rehearse_prune(const Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress) {
+Result<PruneReport> rehearse_prune(const Vault& vault, const PruneOptions& options, Marker& marker, Progress& progress) {
   const auto copy = vault.over(make_overlay_store(vault.store()));
-  return prune(*copy, options, mark, progress);
+  return prune(*copy, options, marker, progress);
 }
 
 }  // namespace hf
