@@ -39,6 +39,8 @@ const Verb& prune_verb() {
       .summary = "give back the space of what no recovery point needs",
       .description = {"Looks at what all points need (forgotten ones too, until their grace has passed), copies what is live out of packs with much waste, "
                       "and removes packs that nothing needs. Backups may run meanwhile: what a running one may still use is removed by a later prune.",
+                      "What trees need is remembered on this machine, in $XDG_CACHE_HOME/holdfast or ~/.cache/holdfast, so that the next prune reads what is new; "
+                      "losing that costs time and nothing else.",
                       "A crash at any step loses nothing, and the next prune goes on. --dry-run does all of it but the writing, and is exact to the byte.",
                       "JSON: {\"dry_run\", \"points_removed\", \"points_waiting\", \"packs\", \"packs_dead\", \"packs_repacked\", \"packs_removed\", \"packs_restored\", "
                       "\"packs_waiting\", \"bytes_waiting\", \"bytes_repacked\", \"bytes_written\", \"bytes_before\", \"bytes_after\", \"bytes_freed\", \"bytes_unused\", "
