@@ -63,7 +63,7 @@ class Program:
     def backup(self, source, name): raise NotImplementedError
     def verify(self): raise NotImplementedError       # read and check every stored byte
     def restore(self, name, target): raise NotImplementedError
-    def prune(self): return None                      # keep only the last point, and give back the space
+    def prune(self, keep=1): return None              # keep only the last points, and give back the space
 
     def run(self, command, cwd=None):
         return measured(command, cwd or self.root, self.env, self.log)
@@ -103,7 +103,7 @@ class Holdfast(Program):
     def backup(self, source, name): return self.call("backup", "--tag", name, ".", cwd=source)
     def verify(self): return self.call("verify", "--full")
     def restore(self, name, target): return self.call("restore", "latest", "--to", target)
-    def prune(self): return self.call("forget", "--keep-last", "1", "--prune", "--grace", "0")
+    def prune(self, keep=1): return self.call("forget", "--keep-last", str(keep), "--grace", "0", "--prune")
 
 
 class Restic(Program):
@@ -130,7 +130,8 @@ class Restic(Program):
     def backup(self, source, name): return self.call("backup", "--host", "bench", "--tag", name, ".", cwd=source)
     def verify(self): return self.call("check", "--read-data")
     def restore(self, name, target): return self.call("restore", "latest", "--tag", name, "--target", target)
-    def prune(self): return self.call("forget", "--group-by", "host", "--keep-last", "1", "--prune")
+
+    def prune(self, keep=1): return self.call("forget", "--group-by", "host", "--keep-last", str(keep), "--prune")
 
 
 class ResticFast(Restic):
@@ -145,7 +146,7 @@ class Borg(Program):
     init_words = ("init", "-e", "repokey-blake2")
     list_words = ("list",)
     archive = "::{}"
-    keep_last = ("--keep-last", "1")
+    keep_last = "--keep-last"
 
     @classmethod
     def prefix(cls):
@@ -172,7 +173,8 @@ class Borg(Program):
         return self.call("create", "--compression", "zstd,3", self.archive.format(name), ".", cwd=source)
 
     def restore(self, name, target): return self.call("extract", self.archive.format(name), cwd=target)
-    def prune(self): return both(self.call("prune", *self.keep_last), self.call("compact"))
+
+    def prune(self, keep=1): return both(self.call("prune", self.keep_last, str(keep)), self.call("compact"))
 
 
 class Borg2(Borg):
@@ -181,7 +183,7 @@ class Borg2(Borg):
     init_words = ("repo-create", "-e", "aes256-ocb", "-i", "blake3")
     list_words = ("repo-list",)
     archive = "{}"
-    keep_last = ("--keep", "1")
+    keep_last = "--keep"
 
 
 class TarZstd(Program):

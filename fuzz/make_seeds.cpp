@@ -4,6 +4,9 @@
 
 #include "codec/compress.hpp"
 #include "format/examples.hpp"
+#include "format/known_points.hpp"
+#include "format/needs.hpp"
+#include "format/prune_note.hpp"
 #include "format/parity.hpp"
 #include "format/stripe.hpp"
 #include "format/wire.hpp"
@@ -196,5 +199,17 @@ int main(int argc, char** argv) {
   append(cut, as_bytes("HFSLOT\r\nH"));
   write("raw_scan", "seed-cut", cut);
   text_seed("rescue_map", "seed", "# Mapfile\n0x00120000     +               1\n0x00000000  0x00117000  +\n0x00117000  0x00000200  -\n0x00117200  512 /\n");
+  NeedGraph graph;
+  std::vector<ChunkKey> chunk_keys;
+  for (std::uint64_t n = 1; n <= 8; ++n) chunk_keys.push_back({n << 56, n});
+  const std::span<const ChunkKey> all(chunk_keys);
+  graph.add_node(chunk_keys[0], {}, all.subspan(1, 3));
+  graph.add_node(chunk_keys[4], all.first(1), all.subspan(2, 4));
+  graph.add_pack(PackId::from(Buffer(PackId::kBytes, 9)), std::vector<NeedGraph::Delta>{{{chunk_keys[1]}, {chunk_keys[6], chunk_keys[7]}}, {{chunk_keys[6]}, {chunk_keys[2]}}});
+  graph.add_pack(PackId::from(Buffer(PackId::kBytes, 10)), {});
+  write("cache", "seed-needs", chosen(1, graph.encode()));
+  write("cache", "seed-needs-empty", chosen(1, NeedGraph().encode()));
+  write("cache", "seed-note", chosen(2, encode_prune_note({sha256({}), 3, 4711, 1000})));
+  write("cache", "seed-points", chosen(0, encode_known_points({{PointId::from(Buffer(PointId::kBytes, 1)), Digest{}}, {PointId::from(Buffer(PointId::kBytes, 2)), sha256({})}})));
   return 0;
 }

@@ -180,6 +180,8 @@ std::string program_man_page(const std::vector<const Verb*>& verbs) {
   out += ".RE\n";
   out += tagged("\\fI$XDG_DATA_HOME/holdfast/vault\\fR, else \\fI\\(ti/.local/share/holdfast/vault\\fR",
                 "The vault where no other is named.");
+  out += tagged("\\fI$XDG_CACHE_HOME/holdfast/\\fR, else \\fI\\(ti/.cache/holdfast/\\fR",
+                "What saves work the next time, sealed with the vault's keys. Losing it costs time and nothing else.");
   return out + exit_status_section();
 }
 

@@ -224,7 +224,8 @@ Result<std::optional<PruneReport>> SourceRunner::prune_if_due() {
   if (stripes.problem) return std::move(*stripes.problem);
   if (stripes.own) options.stripes_elsewhere = stripes.store;
   ProgressView view(in_.out, in_.env, in_.progress, "prune");
-  auto done = prune(*vault, options, marker(in_.settings.jobs), in_.progress);
+  TreeMarker marker(in_.settings.jobs);
+  auto done = prune(*vault, options, marker, in_.progress);
   view.stop();
   if (!done) return done.error();
   tell_prune(in_.out, *done, false);

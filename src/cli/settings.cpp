@@ -113,6 +113,11 @@ std::string default_vault(Env& env) {
   return base.empty() ? "" : base + "/holdfast/vault";
 }
 
+std::string cache_directory(Env& env) {
+  const std::string base = base_directory(env, "XDG_CACHE_HOME", "/.cache");
+  return base.empty() ? "" : base + "/holdfast";
+}
+
 Result<Settings> make_settings(Env& env, const Values& values, const std::string& config_file) {
   Settings settings;
   settings.config_file = config_file;

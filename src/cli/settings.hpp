@@ -25,4 +25,7 @@ std::vector<NotifyChannel> resolve_notify(Env& env, std::vector<NotifyChannel> c
 /// $XDG_DATA_HOME/holdfast/vault, else ~/.local/share/holdfast/vault; "" without a home directory.
 std::string default_vault(Env& env);
 
+/// $XDG_CACHE_HOME/holdfast, else ~/.cache/holdfast; "" without a home directory.
+std::string cache_directory(Env& env);
+
 }  // namespace hf::cli

@@ -113,6 +113,7 @@ Result<std::unique_ptr<Vault>> open_vault_in(Invocation& in, StoreOpener opener,
   HF_TRY(open_with_secret(in, config.id, in.settings.vault, [&](SlotSecret& secret) -> Status {
     if (!store) store = HF_TRY(opener(in));
     vault = HF_TRY(Vault::open(in.env, std::move(store), secret.view()));
+    vault->keep_cache_in(cache_directory(in.env));
     if (used != nullptr) *used = std::move(secret);
     if (!vault->keys_problem().empty())
       in.out.warn(Error(Code::corrupt, vault->keys_problem(), "what is older opens; bring back keys/ from another copy of the vault, or its copy in the packs: remove the file and run holdfast rebuild"));

@@ -8,9 +8,13 @@
 
 #include "base/units.hpp"
 #include "cli/forgetting.hpp"
+#include "cli/progress_view.hpp"
+#include "cli/prune_job.hpp"
 #include "cli/table.hpp"
 #include "cli/vault_access.hpp"
 #include "cli/verbs.hpp"
+#include "point/mark.hpp"
+#include "store/overlay/overlay_store.hpp"
 #include "vault/deletion.hpp"
 #include "verify/verify.hpp"
 
@@ -73,7 +77,11 @@ Result<int> run_forget(Invocation& in) {
     choice.kept = list.points.size() - choice.chosen.size();
   }
 
-  if (!dry) HF_TRY(forget_all(*vault, list, choice.chosen, grace, in.text("reason")));
+  // A rehearsal that goes on to the prune happens in a copy of the vault that keeps its changes to itself.
+  const bool then_prune = in.flag("prune");
+  const auto rehearsal = dry && then_prune ? vault->over(make_overlay_store(vault->store())) : nullptr;
+  Vault& changed = rehearsal ? *rehearsal : *vault;
+  if (!dry || then_prune) HF_TRY(forget_all(changed, list, choice.chosen, grace, in.text("reason")));
   Json forgotten = Json::array();
   Table table({{"POINT"}, {"TIME"}, {"SOURCE"}, {"WHY"}});
   for (const Chosen& c : choice.chosen) {
@@ -83,14 +91,25 @@ Result<int> run_forget(Invocation& in) {
     forgotten.push_back(std::move(item));
     table.row({c.point->id.brief(), local_time(c.point->started_ns).substr(0, 16), c.point->source(), c.why});
   }
-  in.out.json({{"dry_run", dry}, {"forgotten", std::move(forgotten)}, {"kept", choice.kept}, {"unclaimed", choice.unclaimed}, {"damaged", list.damaged.size()}, {"grace_seconds", grace.ns / kSecondNs}});
+  Json answer = {{"dry_run", dry}, {"forgotten", std::move(forgotten)}, {"kept", choice.kept}, {"unclaimed", choice.unclaimed}, {"damaged", list.damaged.size()}, {"grace_seconds", grace.ns / kSecondNs}};
+  in.out.json(answer);
   if (!choice.chosen.empty()) table.print(in.out);
   const std::string others = choice.unclaimed > 0 ? fmt::format(" {} of no source of the policy stay.", choice.unclaimed) : "";
   if (choice.chosen.empty()) in.out.note(fmt::format("Nothing to forget: {} kept.{}", choice.kept, others));
-  else if (dry) in.out.note(fmt::format("{} would be forgotten, {} kept.{} Nothing was changed.", choice.chosen.size(), choice.kept, others));
+  else if (dry) in.out.note(fmt::format("{} would be forgotten, {} kept.{}{}", choice.chosen.size(), choice.kept, others, then_prune ? "" : " Nothing was changed."));
   else
-    in.out.note(fmt::format("{} forgotten, {} kept.{} {}Give the space back: holdfast prune", choice.chosen.size(), choice.kept, others,
-                            grace.ns == 0 ? std::string() : "Take it back within " + text_of(grace) + ": holdfast undelete POINT.  "));
+    in.out.note(fmt::format("{} forgotten, {} kept.{} {}{}", choice.chosen.size(), choice.kept, others,
+                            grace.ns == 0 ? std::string() : "Take it back within " + text_of(grace) + ": holdfast undelete POINT.  ", then_prune ? "" : "Give the space back: holdfast prune"));
+  if (then_prune) {
+    ProgressView view(in.out, in.env, in.progress, "prune");
+    TreeMarker marker(in.settings.jobs);
+    const auto done = prune(changed, {}, marker, in.progress);
+    view.stop();
+    if (!done) return done.error();
+    answer["prune"] = json_of_prune(*done, dry);
+    in.out.json(std::move(answer));
+    tell_prune(in.out, *done, dry);
+  }
   for (const DamagedPoint& d : list.damaged) in.out.error(Error(d.error).with_hint("it is kept: what can't be read can't be judged; see holdfast verify"));
   return list.damaged.empty() ? 0 : exit_status(Code::corrupt);
 }
@@ -128,9 +147,11 @@ const Verb& forget_verb() {
                       "'holdfast undelete' brings it back whole. Points under a hold are never forgotten.",
                       "By rules: --policy asks holdfast.toml (what it would do, and why: holdfast policy explain); --keep-… gives rules for this once, "
                       "for each source by itself. The newest point, the newest complete and the newest proven one are kept whatever the rules say.",
-                      "JSON: {\"dry_run\", \"forgotten\": [{\"id\", \"time\", \"source\", \"why\"}], \"kept\", \"unclaimed\", \"damaged\", \"grace_seconds\"}."},
+                      "JSON: {\"dry_run\", \"forgotten\": [{\"id\", \"time\", \"source\", \"why\"}], \"kept\", \"unclaimed\", \"damaged\", \"grace_seconds\"}; "
+                      "with --prune also \"prune\": what 'holdfast prune' answers."},
       .examples = {{"holdfast forget --policy --dry-run", "What the policy would take off the list."},
                    {"holdfast forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12", "By rules, for each source."},
+                   {"holdfast forget --policy --prune", "What policy no longer keeps goes off the list, and what nothing needs any more off the disk."},
                    {"holdfast forget 7c1e --reason 'moved to the archive'", "One point."}},
       .arguments = {{.name = "POINT", .help = "first digits of a point's id", .required = false, .repeat = true}},
       .options = {{.name = "policy", .help = "let the policy in holdfast.toml decide"},
@@ -146,6 +167,7 @@ const Verb& forget_verb() {
                   {.name = "grace", .value = "SPAN", .help = "how long it can be taken back: 7d, 12h; 0: not at all", .preset = "7d", .config = true},
                   {.name = "reason", .value = "TEXT", .help = "recorded with it"},
                   {.name = "all", .help = "allow that no point is left"},
+                  {.name = "prune", .help = "then give back the space, as holdfast prune does"},
                   {.name = "dry-run", .letter = 'n', .help = "only tell"}},
       .run = run_forget,
   };

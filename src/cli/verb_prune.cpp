@@ -32,7 +32,8 @@ Result<int> run(Invocation& in) {
     if (stripes.own) options.stripes_elsewhere = stripes.store;
   }
   ProgressView view(in.out, in.env, in.progress, "prune");
-  const auto done = dry ? rehearse_prune(*vault, options, marker(in.settings.jobs), in.progress) : prune(*vault, options, marker(in.settings.jobs), in.progress);
+  TreeMarker marker(in.settings.jobs);
+  const auto done = dry ? rehearse_prune(*vault, options, marker, in.progress) : prune(*vault, options, marker, in.progress);
   view.stop();
   if (!done) return done.error();
   in.out.json(json_of_prune(*done, dry));
@@ -49,6 +50,8 @@ const Verb& prune_verb() {
       .summary = "give back the space of what no recovery point needs",
       .description = {"Looks at what all points need (forgotten ones too, until their grace has passed), copies what is live out of packs with much waste, "
                       "and removes packs that nothing needs. Backups may run meanwhile: what a running one may still use is removed by a later prune.",
+                      "What trees need is remembered on this machine, in $XDG_CACHE_HOME/holdfast or ~/.cache/holdfast, so that the next prune reads what is new; "
+                      "losing that costs time and nothing else.",
                       "A crash at any step loses nothing, and the next prune goes on. --dry-run does all of it but the writing, and is exact to the byte.",
                       "Where packs are in stripes (`holdfast help parity stripe`), those that stay are first put into new ones, so that nothing loses protection; the place of the "
                       "stripes must be there for it.",

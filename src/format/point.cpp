@@ -77,16 +77,23 @@ Buffer encode_point(const RecoveryPoint& p, const Digest& signing_seed) {
   return out;
 }
 
-Result<RecoveryPoint> decode_point(ByteView in, const PublicKey& signer) {
-  const Error damaged(Code::corrupt, "the recovery point is damaged");
-  wire::Reader outer(in);
-  const ByteView body = outer.bytes(), key = outer.raw(32), signature = outer.raw(64);
-  if (!outer.at_end()) return damaged;
-  Signature s;
-  std::copy(signature.begin(), signature.end(), s.begin());
-  if (!std::equal(key.begin(), key.end(), signer.begin(), signer.end()) || !signature_holds(signer, body, s))
-    return Error(Code::corrupt, "the recovery point's signature does not hold");
+namespace {
 
+struct SignedBody {
+  ByteView body, key, signature;
+};
+Result<SignedBody> split_point(ByteView in) {
+  wire::Reader outer(in);
+  SignedBody out;
+  out.body = outer.bytes();
+  out.key = outer.raw(32);
+  out.signature = outer.raw(64);
+  if (!outer.at_end()) return Error(Code::corrupt, "the recovery point is damaged");
+  return out;
+}
+
+Result<RecoveryPoint> decode_body(ByteView body) {
+  const Error damaged(Code::corrupt, "the recovery point is damaged");
   wire::Reader r(body);
   RecoveryPoint p;
   const std::uint16_t version = r.u16();
@@ -147,6 +154,19 @@ Result<RecoveryPoint> decode_point(ByteView in, const PublicKey& signer) {
   if (!r.at_end() || p.kind < PointKind::full || p.kind > PointKind::differential) return damaged;
   return p;
 }
+
+}  // namespace
+
+Result<RecoveryPoint> decode_point(ByteView in, const PublicKey& signer) {
+  const SignedBody parts = HF_TRY(split_point(in));
+  Signature s;
+  std::copy(parts.signature.begin(), parts.signature.end(), s.begin());
+  if (!std::equal(parts.key.begin(), parts.key.end(), signer.begin(), signer.end()) || !signature_holds(signer, parts.body, s))
+    return Error(Code::corrupt, "the recovery point's signature does not hold");
+  return decode_body(parts.body);
+}
+
+Result<RecoveryPoint> decode_point_known(ByteView in) { return decode_body(HF_TRY(split_point(in)).body); }
 
 Buffer encode_proof(const Proof& proof) {
   Buffer b;

@@ -55,6 +55,9 @@ Buffer encode_point(const RecoveryPoint& point, const Digest& signing_seed);
 /// Corrupt where the signature does not hold.
 Result<RecoveryPoint> decode_point(ByteView in, const PublicKey& signer);
 
+/// The same of a body whose signature is known to hold, since the same bytes were looked at before.
+Result<RecoveryPoint> decode_point_known(ByteView in);
+
 /// What `verify` read back: one small object a run, until the evidence ledger takes over.
 struct Proof {
   std::int64_t time_ns = 0;

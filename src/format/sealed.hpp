@@ -16,7 +16,7 @@ using Salt = std::array<std::uint8_t, 24>;
 constexpr std::uint16_t kFormatVersion = 1;
 
 /// What a sealed body is. Codes are stored: never reused.
-enum class SealedKind : std::uint8_t { segment = 1, directory = 2, point = 3, parameters = 4, proof = 5, slot_label = 6, lease = 7, index = 8, replica = 9, tombstone = 10, epoch = 11, hold = 12 };
+enum class SealedKind : std::uint8_t { segment = 1, directory = 2, point = 3, parameters = 4, proof = 5, slot_label = 6, lease = 7, index = 8, replica = 9, tombstone = 10, epoch = 11, hold = 12, cache = 13 };
 
 /// 48 bytes in clear before each sealed body: enough to find it in raw bytes and to open it with the vault's root key
 /// and nothing else.

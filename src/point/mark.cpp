@@ -1,59 +1,97 @@
 #include "point/mark.hpp"
 
+#include "base/mutex.hpp"
 #include "point/tree_graph.hpp"
 #include "vault/bases.hpp"
+#include "vault/local_cache.hpp"
 
 namespace hf {
 namespace {
 
-void mark(const ChunkRef& ref, ClaimSet& live) { live.insert(ChunkKey::of(ref.id)); }
+/// What one node names.
+struct Named {
+  std::vector<GraphNode> nodes;
+  std::vector<ChunkKey> contents;
 
-/// Contents of a file: chunks at level 0, else lists, which are nodes.
-void take_content(const Content& content, ClaimSet& live, std::vector<GraphNode>& children) {
-  for (const ChunkRef& r : content.refs) {
-    if (content.level == 0) mark(r, live);
-    else children.push_back({r, content.level});
+  void take(const ChunkRef& ref, std::uint8_t list_level) {
+    if (list_level == 0) contents.push_back(ChunkKey::of(ref.id));
+    else nodes.push_back({ref, list_level});
   }
+};
+
+Result<Named> named_by(const GraphNode& node, ByteView content) {
+  Named out;
+  if (node.list_level > 0) {
+    for (const ChunkRef& r : HF_TRY(decode_ref_list(content))) out.take(r, static_cast<std::uint8_t>(node.list_level - 1));
+    return out;
+  }
+  const TreeNode tree = HF_TRY(decode_node(content));
+  for (const NodeRange& r : tree.ranges) out.nodes.push_back({r.node, 0});
+  for (const Entry& e : tree.entries) {
+    if (e.directory) out.nodes.push_back({*e.directory, 0});
+    for (const ChunkRef& r : e.content.refs) out.take(r, e.content.level);
+  }
+  return out;
 }
 
 }  // namespace
 
-Status mark_points(const Vault& vault, const Index& index, const std::vector<RecoveryPoint>& points, ClaimSet& live, Progress& progress, unsigned jobs) {
-  ChunkReader chunks(vault, index);
-  TreeGraph graph(chunks, jobs, &progress);
+void TreeMarker::load(const Vault& vault) {
+  if (loaded_) return;
+  loaded_ = true;
+  if (const auto cached = read_cache(vault, CacheKind::needs))
+    if (auto graph = NeedGraph::decode(*cached)) graph_ = std::move(*graph);
+}
+
+Status TreeMarker::learn(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, Progress& progress) {
   std::vector<GraphNode> roots;
-  for (const RecoveryPoint& p : points) {
-    if (p.root.directory) roots.push_back({*p.root.directory, 0});
-  }
+  for (const RecoveryPoint* p : points)
+    if (p->root.directory && !graph_.knows_node(ChunkKey::of(p->root.directory->id))) roots.push_back({*p->root.directory, 0});
+  if (roots.empty()) return {};
+  ChunkReader chunks(vault, index);
+  TreeGraph trees(chunks, jobs_, &progress);
+  Mutex mutex;  // of graph_
   const auto look = [&](unsigned, const GraphNode& node, ByteView content, std::vector<GraphNode>& children) -> Result<bool> {
-    mark(node.ref, live);
-    if (node.list_level > 0) {
-      for (const ChunkRef& r : HF_TRY(decode_ref_list(content))) {
-        if (node.list_level == 1) mark(r, live);
-        else children.push_back({r, static_cast<std::uint8_t>(node.list_level - 1)});
-      }
-      return false;
-    }
-    const TreeNode tree = HF_TRY(decode_node(content));
-    for (const NodeRange& r : tree.ranges) children.push_back({r.node, 0});
-    for (const Entry& e : tree.entries) {
-      if (e.directory) children.push_back({*e.directory, 0});
-      take_content(e.content, live, children);
-    }
+    Named named = HF_TRY(named_by(node, content));
+    std::vector<ChunkKey> below;
+    for (const GraphNode& child : named.nodes) below.push_back(ChunkKey::of(child.ref.id));
+    Lock lock(mutex);
+    // A child that is known is known with all below it, or its turn has come in this walk.
+    for (std::size_t i = 0; i < below.size(); ++i)
+      if (!graph_.knows_node(below[i])) children.push_back(named.nodes[i]);
+    graph_.add_node(ChunkKey::of(node.ref.id), below, named.contents);
     return false;
   };
-  HF_TRY(graph.walk(roots, look, [](const GraphNode& node, const Error& error) -> Status {
+  const auto walked = trees.walk(roots, look, [](const GraphNode& node, const Error& error) -> Status {
     return Error(Code::corrupt, "chunk " + node.ref.id.brief() + " of a tree can't be read, so nobody knows what is needed below it; nothing was removed",
                  "see what is affected, and heal it first: holdfast verify --full")
         .with_detail(error.message);
-  }));
-  return close_over_bases(vault, index, live);
+  });
+  nodes_read_ += trees.nodes();
+  if (!walked) {
+    graph_.drop_added();  // what is below some of them was not looked at
+    return walked;
+  }
+  graph_.keep_added();
+  learned_ = true;
+  return {};
 }
 
-MarkPoints marker(unsigned jobs) {
-  return [jobs](const Vault& vault, const Index& index, const std::vector<RecoveryPoint>& points, ClaimSet& live, Progress& progress) {
-    return mark_points(vault, index, points, live, progress, jobs);
-  };
+Status TreeMarker::mark(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, Scope scope, ClaimSet& live, Progress& progress) {
+  load(vault);
+  HF_TRY(learn(vault, index, points, progress));
+  NeedMarks marks;
+  for (const RecoveryPoint* p : points)
+    if (p->root.directory) graph_.mark_below(ChunkKey::of(p->root.directory->id), marks);
+  learned_ = HF_TRY(close_over_bases(vault, index, graph_, marks)) || learned_;
+  graph_.for_each_marked(marks, [&](const ChunkKey& key) { live.insert(key); });
+  if (scope == Scope::every_point && learned_) {
+    std::vector<PackId> packs;
+    for (const IndexedPack& p : index.packs()) packs.push_back(p.id);
+    write_cache(vault, CacheKind::needs, graph_.encode(marks, packs));
+    learned_ = false;
+  }
+  return {};
 }
 
 }  // namespace hf

@@ -1,15 +1,34 @@
 #pragma once
 // What recovery points need: the chunks of their contents and of their trees, and what deltas among them build on.
+//
+// What a node names and what a pack's deltas stand on is worked out once and kept (format/needs.hpp, on this machine where
+// the vault keeps a cache), so that marking reads what came since. Without a cache it reads every node of every tree.
 
 #include "base/progress.hpp"
+#include "format/needs.hpp"
 #include "vault/prune.hpp"
 
 namespace hf {
 
-/// Adds the keys of all chunks that the points need to `live`. Each distinct node is read once, by `jobs` threads. Fails at the first node that can't be read.
-Status mark_points(const Vault& vault, const Index& index, const std::vector<RecoveryPoint>& points, ClaimSet& live, Progress& progress, unsigned jobs);
+/// Keeps what it learned as long as it lives: give one to each prune. One thread at a time; reads with `jobs`.
+class TreeMarker final : public Marker {
+ public:
+  explicit TreeMarker(unsigned jobs) : jobs_(jobs) {}
+  /// Each distinct node that is not known is read once. Fails at the first that can't be read.
+  Status mark(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, Scope scope, ClaimSet& live, Progress& progress) override;
+  /// Nodes that were read from the vault so far.
+  std::uint64_t nodes_read() const { return nodes_read_; }
 
-/// mark_points as prune() wants it.
-MarkPoints marker(unsigned jobs);
+ private:
+  void load(const Vault& vault);
+  /// Reads what is below these points and not known.
+  Status learn(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, Progress& progress);
+
+  const unsigned jobs_;
+  NeedGraph graph_;
+  bool loaded_ = false;
+  bool learned_ = false;  // something that the cache does not tell
+  std::uint64_t nodes_read_ = 0;
+};
 
 }  // namespace hf

@@ -72,7 +72,8 @@ struct Machine {
     o.write = {.compression_level = 1, .pack_bytes = 16 * 1024};
     o.keep_stripes = with_stripes;
     o.stripes_elsewhere = stripes.get();
-    return hf::prune(*vault, o, marker(1), progress);
+    TreeMarker trees(1);
+    return hf::prune(*vault, o, trees, progress);
   }
   StripeCensus census() {
     const auto vault = open();
@@ -110,7 +111,8 @@ TEST(PruneStripes, a_rehearsal_tells_the_same_and_changes_nothing) {
   PruneOptions o;
   o.write = {.compression_level = 1, .pack_bytes = 16 * 1024};
   o.stripes_elsewhere = place.get();
-  const auto told = rehearse_prune(*vault, o, marker(1), m.progress);
+  TreeMarker trees2(1);
+  const auto told = rehearse_prune(*vault, o, trees2, m.progress);
   ASSERT_TRUE(told) << told.error().message;
   EXPECT_EQ(m.in_stripes(), before);
   EXPECT_TRUE(m.census().lacking.empty());
@@ -124,7 +126,8 @@ TEST(PruneStripes, a_rehearsal_tells_the_same_and_changes_nothing) {
 TEST(PruneStripes, without_their_place_nothing_is_done_and_without_stripes_the_next_one_makes_good) {
   Machine m(1);
   const auto vault = m.open();
-  EXPECT_EQ(hf::prune(*vault, {}, marker(1), m.progress).error().code, Code::not_found);
+  TreeMarker trees3(1);
+  EXPECT_EQ(hf::prune(*vault, {}, trees3, m.progress).error().code, Code::not_found);
   ASSERT_TRUE(m.prune(false));
   EXPECT_FALSE(m.census().lacking.empty());
   ASSERT_TRUE(m.prune());

@@ -68,7 +68,8 @@ struct PruneTest : testing::Test {
     return o;
   }
   PruneReport run(const PruneOptions& o) {
-    auto done = prune(*vault, o, marker(1), progress);
+    TreeMarker marker(1);
+    auto done = prune(*vault, o, marker, progress);
     EXPECT_TRUE(done) << done.error().message << ": " << done.error().detail;
     return done ? *done : PruneReport();
   }
@@ -142,7 +143,8 @@ TEST_F(PruneTest, a_rehearsal_is_exact_to_the_byte_and_changes_nothing) {
   for (unsigned i = 0; i < 30; i += 2) env.put_file("/source/" + std::to_string(i), noise(20'000, 100 + i));
   backup();
   forget_now(first);
-  const auto told = rehearse_prune(*vault, prune_options(), marker(1), progress);
+  TreeMarker marker(1);
+  const auto told = rehearse_prune(*vault, prune_options(), marker, progress);
   ASSERT_TRUE(told) << told.error().message;
   EXPECT_EQ(vault->points()->forgotten.size(), 1u);
   const PruneReport done = run();
@@ -435,7 +437,8 @@ TEST_F(PruneTest, a_damaged_point_stops_it_before_anything_is_removed) {
   forget_now(first);
   ASSERT_TRUE(vault->store().put({ObjectKind::point, std::string(32, 'a')}, as_bytes("no point")));
   const std::uint64_t before = packs();
-  const auto done = prune(*vault, prune_options(), marker(1), progress);
+  TreeMarker marker(1);
+  const auto done = prune(*vault, prune_options(), marker, progress);
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code, Code::corrupt);
   EXPECT_EQ(packs(), before);

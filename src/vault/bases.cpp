@@ -23,7 +23,11 @@ Status for_each_base(const Vault& vault, std::span<const PackId> packs, const st
   return {};
 }
 
-Status DeltaMap::scan(const Vault& vault, SegmentOpener& opener, const PackId& id, std::vector<Delta>& out) {
+namespace {
+
+/// Of a pack whose directory does not open: what its segments say of themselves. Which chunks stand on these bases is not
+/// known, so they count as needed.
+Status scan_bases(const Vault& vault, SegmentOpener& opener, const PackId& id, std::vector<ChunkKey>& out) {
   const auto pack = vault.store().open({ObjectKind::pack, id.hex()});
   if (!pack) return pack.error().code == Code::not_found ? Status() : Status(pack.error());
   return scan_frames(**pack, [&](const FoundFrame& f, ByteView frame) -> Status {
@@ -31,12 +35,12 @@ Status DeltaMap::scan(const Vault& vault, SegmentOpener& opener, const PackId& i
     const auto body = opener.open_body(frame);
     const auto head = body ? SegmentHead::decode(*body) : Result<std::pair<SegmentHead, std::size_t>>(body.error());
     if (!head || head->first.bases.empty()) return {};
-    Delta& d = out.emplace_back();
-    d.pack = id;
-    for (const ChunkId& base : head->first.bases) d.bases.push_back(ChunkKey::of(base));
+    for (const ChunkId& base : head->first.bases) out.push_back(ChunkKey::of(base));
     return {};
   });
 }
+
+}  // namespace
 
 Result<DeltaMap> DeltaMap::read(const Vault& vault, const Index& index) {
   DeltaMap out;
@@ -54,7 +58,9 @@ Result<DeltaMap> DeltaMap::read(const Vault& vault, const Index& index) {
     // stands on is needed anyway.
     if (told.error().code == Code::refused) continue;
     if (told.error().code != Code::corrupt) return told.error();
-    HF_TRY(scan(vault, opener, p.id, out.deltas_));
+    Delta& d = out.deltas_.emplace_back();
+    d.pack = p.id;
+    HF_TRY(scan_bases(vault, opener, p.id, d.bases));
   }
   return out;
 }
@@ -76,10 +82,34 @@ bool DeltaMap::hold_up(const std::function<bool(const PackId&)>& stays, ClaimSet
   return added;
 }
 
-Status close_over_bases(const Vault& vault, const Index& index, ClaimSet& live) {
-  const DeltaMap deltas = HF_TRY(DeltaMap::read(vault, index));
-  deltas.hold_up([](const PackId&) { return false; }, live);
-  return {};
+Result<bool> close_over_bases(const Vault& vault, const Index& index, NeedGraph& graph, NeedMarks& marks) {
+  SegmentOpener opener(vault);
+  std::vector<PackId> known;
+  std::vector<ChunkKey> unclear;
+  bool learned = false;
+  for (const IndexedPack& p : index.packs()) {
+    if (!graph.knows_pack(p.id)) {
+      std::vector<NeedGraph::Delta> deltas;
+      const auto told = for_each_delta(vault, opener, p.id, [&](const SegmentInfo& s) -> Status {
+        NeedGraph::Delta& d = deltas.emplace_back();
+        for (const auto& [id, bytes] : s.chunks) d.chunks.push_back(ChunkKey::of(id));
+        for (const ChunkId& base : s.bases) d.bases.push_back(ChunkKey::of(base));
+        return {};
+      });
+      if (!told && told.error().code == Code::not_found) continue;
+      if (!told && told.error().code != Code::corrupt) return told.error();
+      if (!told) {
+        HF_TRY(scan_bases(vault, opener, p.id, unclear));
+        continue;
+      }
+      graph.add_pack(p.id, deltas);
+      learned = true;
+    }
+    known.push_back(p.id);
+  }
+  graph.mark(unclear, marks);
+  graph.mark_bases(known, marks);
+  return learned;
 }
 
 Status distrust_what_stands_on_distrusted(const Vault& vault, Index& index, std::unordered_set<PackId> distrusted) {

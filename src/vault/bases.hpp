@@ -8,9 +8,10 @@
 
 #include <functional>
 #include <span>
-#include <vector>
 #include <unordered_set>
+#include <vector>
 
+#include "format/needs.hpp"
 #include "vault/claim_set.hpp"
 #include "vault/index.hpp"
 #include "vault/pack_reader.hpp"
@@ -39,12 +40,13 @@ class DeltaMap {
     std::vector<ChunkKey> chunks;  // empty: unknown, and so it counts as needed
     std::vector<ChunkKey> bases;
   };
-  static Status scan(const Vault& vault, SegmentOpener& opener, const PackId& id, std::vector<Delta>& out);
   std::vector<Delta> deltas_;
 };
 
-/// Adds to `live` the chunks that segments with a live chunk have as bases, and theirs: a DeltaMap used once.
-Status close_over_bases(const Vault& vault, const Index& index, ClaimSet& live);
+/// Marks the chunks that segments with a marked chunk have as bases, and theirs, in all packs of the index. Reads the
+/// directories of packs that the graph does not know, and tells it of them: then it gives true. Where a directory does not
+/// open, every base that the pack's segments name counts, and nothing is told.
+Result<bool> close_over_bases(const Vault& vault, const Index& index, NeedGraph& graph, NeedMarks& marks);
 
 /// Packs of the index that are not distrusted themselves, and yet hold a segment that stands, at whatever depth, on a
 /// chunk that lies in distrusted packs alone. Reads the directories of all packs, so ask only where some are distrusted.

@@ -141,12 +141,16 @@ Result<bool> decide(const Vault& vault, const EpochRecord& before, EpochRecord& 
 
 // --- forgetting ---
 
-Result<std::unordered_map<PointId, InForce>> tombstones(const Vault& vault) {
+namespace {
+
+/// Of one point, or of all.
+Result<std::unordered_map<PointId, InForce>> tombstones_of(const Vault& vault, const PointId* only) {
   std::unordered_map<PointId, InForce> out;
   const std::vector<std::string> names = HF_TRY(names_of(vault, ObjectKind::tombstone));
   const std::unordered_set<std::string> there(names.begin(), names.end());
+  const std::string begin = only != nullptr ? only->hex() : "";
   for (const std::string& name : names) {
-    if (name.size() != kTombstoneDigits) continue;
+    if (name.size() != kTombstoneDigits || !name.starts_with(begin)) continue;
     bool reaped = false;
     if (there.contains(verdict_name(name))) {
       const auto verdict = HF_TRY(verdict_on(vault, name));
@@ -167,6 +171,10 @@ Result<std::unordered_map<PointId, InForce>> tombstones(const Vault& vault) {
   return out;
 }
 
+}  // namespace
+
+Result<std::unordered_map<PointId, InForce>> tombstones(const Vault& vault) { return tombstones_of(vault, nullptr); }
+
 Result<std::unordered_set<PointId>> reaped_points(const Vault& vault) {
   std::unordered_set<PointId> out;
   for (const auto& [point, found] : HF_TRY(tombstones(vault)))
@@ -181,16 +189,23 @@ std::int64_t grace_begins(std::int64_t now_ns, std::vector<std::int64_t> points_
   return *std::max_element(points_ns.begin(), points_ns.end());
 }
 
-Status forget(const Vault& vault, const PointId& point, const ForgetOptions& options) {
+Status forget(const Vault& vault, const PointId& point, const ForgetOptions& options) { return forget(vault, {{point, options}}); }
+
+Status forget(const Vault& vault, const std::vector<std::pair<PointId, ForgetOptions>>& points) {
   HF_TRY(vault.may_write());
   const auto held = held_points(HF_TRY(holds(vault)), vault.env().wall_ns());
-  if (const auto at = held.find(point); at != held.end())
-    return Error(Code::refused, "recovery point " + point.brief() + " is under a hold: " + printable(at->second), "see who placed it: holdfast hold list");
-  if (!HF_TRY(point_exists(vault, point))) return Error(Code::not_found, "there is no recovery point " + point.brief());
-  const auto known = HF_TRY(tombstones(vault));
-  if (known.contains(point)) return {};
-  const Tombstone t{point, options.time_ns != 0 ? options.time_ns : vault.env().wall_ns(), options.grace_seconds, options.reason};
-  return vault.store().put({ObjectKind::tombstone, point.hex() + random_hex(vault.env(), 8)}, vault.seal(SealedKind::tombstone, encode_tombstone(t)));
+  for (const auto& [point, options] : points) {
+    if (const auto at = held.find(point); at != held.end())
+      return Error(Code::refused, "recovery point " + point.brief() + " is under a hold: " + printable(at->second), "see who placed it: holdfast hold list");
+    if (!HF_TRY(point_exists(vault, point))) return Error(Code::not_found, "there is no recovery point " + point.brief());
+  }
+  const auto known = HF_TRY(tombstones_of(vault, points.size() == 1 ? &points[0].first : nullptr));
+  for (const auto& [point, options] : points) {
+    if (known.contains(point)) continue;
+    const Tombstone t{point, options.time_ns != 0 ? options.time_ns : vault.env().wall_ns(), options.grace_seconds, options.reason};
+    HF_TRY(vault.store().put({ObjectKind::tombstone, point.hex() + random_hex(vault.env(), 8)}, vault.seal(SealedKind::tombstone, encode_tombstone(t))));
+  }
+  return {};
 }
 
 Status undelete(const Vault& vault, const PointId& point) {

@@ -72,6 +72,8 @@ struct ForgetOptions {
 std::int64_t grace_begins(std::int64_t now_ns, std::vector<std::int64_t> points_ns);
 /// Refused for a point under a hold. Forgotten already: success.
 Status forget(const Vault& vault, const PointId& point, const ForgetOptions& options);
+/// The same for many: what forbids it is found before any is forgotten. A crash leaves the first ones forgotten.
+Status forget(const Vault& vault, const std::vector<std::pair<PointId, ForgetOptions>>& points);
 /// NotFound where it was not forgotten; Refused where a prune has decided already.
 Status undelete(const Vault& vault, const PointId& point);
 

@@ -7,6 +7,8 @@
 
 #include "store/overlay/overlay_store.hpp"
 #include "vault/bases.hpp"
+#include "vault/inventory.hpp"
+#include "vault/point_book.hpp"
 #include "vault/recompress.hpp"
 #include "vault/repack.hpp"
 #include "vault/restripe.hpp"
@@ -17,33 +19,37 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000, kHour = 3600 * kSecond, kDay = 24 * kHour;
 
-Result<std::uint64_t> bytes_of(ObjectStore& store) {
-  std::uint64_t total = 0;
-  for (ObjectKind kind : kObjectKinds) HF_TRY(store.list(kind, [&](std::string_view, std::uint64_t bytes) { total += bytes; }));
-  return total;
+Result<std::map<PackId, std::uint64_t>> listed_packs(const Vault& vault) {
+  std::map<PackId, std::uint64_t> out;
+  HF_TRY(vault.store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t bytes) {
+    if (const auto id = PackId::parse(name)) out.emplace(*id, bytes);
+  }));
+  return out;
 }
 
-/// All points that exist, forgotten ones too; an error where one can't be read.
-Result<std::vector<RecoveryPoint>> existing_points(const Vault& vault) {
-  PointList list = HF_TRY(vault.points());
-  // Of a key that we don't have: the keys were rotated since we opened the vault.
-  if (!list.damaged.empty() && list.damaged[0].error.code == Code::unsupported) return list.damaged[0].error;
-  if (!list.damaged.empty())
-    return Error(Code::corrupt, "recovery point " + list.damaged[0].name.substr(0, 8) + " can't be read, so nobody knows what it needs; nothing was removed",
-                 "bring it back from its copy: remove points/" + list.damaged[0].name + ", then: holdfast rebuild")
-        .with_detail(list.damaged[0].error.message)
-        .with_object("points/" + list.damaged[0].name);
+/// All points that exist, forgotten ones too, listed anew; an error where one can't be read. Loans until the next call.
+Result<std::vector<const RecoveryPoint*>> existing_points(const Vault& vault, PointBook& book) {
+  HF_TRY(book.refresh());
+  if (!book.damaged().empty()) {
+    const DamagedPoint& damaged = book.damaged()[0];
+    // Of a key that we don't have: the keys were rotated since we opened the vault.
+    if (damaged.error.code == Code::unsupported) return damaged.error;
+    return Error(Code::corrupt, "recovery point " + damaged.name.substr(0, 8) + " can't be read, so nobody knows what it needs; nothing was removed",
+                 "bring it back from its copy: remove points/" + damaged.name + ", then: holdfast rebuild")
+        .with_detail(damaged.error.message)
+        .with_object("points/" + damaged.name);
+  }
   // What was seen to be gone must stay gone: else a power loss brings a point back whose packs were removed.
   const ObjectName any{ObjectKind::point, std::string(2 * PointId::kBytes, '0')};
   HF_TRY(vault.store().settle({&any, 1}));
-  std::vector<RecoveryPoint> out = std::move(list.points);
-  for (ForgottenPoint& f : list.forgotten) out.push_back(std::move(f.point));
+  std::vector<const RecoveryPoint*> out;
+  for (const auto& [name, point] : book.points()) out.push_back(&point);
   return out;
 }
 
 class Pruner {
  public:
-  Pruner(Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress) : vault_(vault), options_(options), mark_(mark), progress_(progress) {}
+  Pruner(Vault& vault, const PruneOptions& options, Marker& marker, Progress& progress) : vault_(vault), options_(options), marker_(marker), progress_(progress), book_(vault) {}
   Result<PruneReport> run();
 
  private:
@@ -54,7 +60,7 @@ class Pruner {
   Status remove_retired();
   /// Which of its packs the points need that came since they were retired. `points` were listed before the index was
   /// loaded: it knows all that they name.
-  Result<std::unordered_set<PackId>> needed_since(const Retirement& retirement, std::vector<RecoveryPoint> points, const EpochRecord& record, const Index& index, const Stock& stock);
+  Result<std::unordered_set<PackId>> needed_since(const Retirement& retirement, std::vector<const RecoveryPoint*> points, const EpochRecord& record, const Index& index, const Stock& stock);
   Status remove_condemned();
   Status find_stripes();
   /// Puts what stays of stripes that lose packs into new ones; `held` gets those of `gone` that must stay all the same.
@@ -72,11 +78,13 @@ class Pruner {
 
   Vault& vault_;
   const PruneOptions& options_;
-  const MarkPoints& mark_;
+  Marker& marker_;
   Progress& progress_;
+  PointBook book_;  // listed anew whenever points are asked for: the order of what is looked at is what makes this safe
   PruneReport report_;
   std::optional<HeldLease> lease_;
   std::vector<RecoveryPoint> removed_;  // points that went in this run
+  bool changed_ = false;                // something that counts in bytes_after
   ObjectStore* stripes_ = nullptr;      // null: there are none to be kept
   StripeOptions stripe_options_;
   bool nothing_lost_ = false;           // every chunk that points need was found in a pack that is there
@@ -88,6 +96,7 @@ Status Pruner::fence_the_dead() {
   for (const Lease& l : list.leases) {
     if (!seems_dead(vault_.env(), l, options_.fence_after_ns)) continue;
     HF_TRY(fence(vault_, l));
+    changed_ = true;
     ++report_.sessions_fenced;
   }
   return {};
@@ -107,10 +116,10 @@ Result<std::vector<Lease>> Pruner::sessions_before(std::uint64_t epoch) {
 
 // --- removing what was retired ---
 
-Result<std::unordered_set<PackId>> Pruner::needed_since(const Retirement& retirement, std::vector<RecoveryPoint> since, const EpochRecord& record, const Index& index, const Stock& stock) {
-  std::erase_if(since, [&](const RecoveryPoint& p) { return std::binary_search(retirement.marked.begin(), retirement.marked.end(), p.id); });
+Result<std::unordered_set<PackId>> Pruner::needed_since(const Retirement& retirement, std::vector<const RecoveryPoint*> since, const EpochRecord& record, const Index& index, const Stock& stock) {
+  std::erase_if(since, [&](const RecoveryPoint* p) { return std::binary_search(retirement.marked.begin(), retirement.marked.end(), p->id); });
   ClaimSet live;
-  if (!since.empty()) HF_TRY(mark_(vault_, index, since, live, progress_));
+  if (!since.empty()) HF_TRY(marker_.mark(vault_, index, since, Marker::Scope::some_points, live, progress_));
   const DeltaMap deltas = HF_TRY(DeltaMap::read(vault_, index));
   const std::unordered_set<PackId> mine(retirement.packs.begin(), retirement.packs.end());
   std::unordered_set<PackId> needed;
@@ -157,19 +166,21 @@ Status Pruner::remove_retired() {
       continue;
     }
     // After the leases: every point of a session that ended is seen here.
-    std::vector<RecoveryPoint> points = HF_TRY(existing_points(vault_));
+    std::vector<const RecoveryPoint*> points = HF_TRY(existing_points(vault_, book_));
     const auto index = HF_TRY(Index::load(vault_));
     const Stock stock = HF_TRY(take_stock(vault_, *index));
     index->distrust(stock.doubtful);
     const auto looked = needed_since(*next, std::move(points), record, *index, stock);
     if (!looked && HF_TRY(was_overtaken(looked.error(), record))) continue;
     const auto needed = HF_TRY(looked);
+    const auto& there = stock.listed;
     EpochRecord decided = record;
     std::erase_if(decided.retired, [&](const Retirement& r) { return r.epoch == next->epoch; });
-    std::erase_if(decided.condemned, [&](const PackId& id) { return !stock.listed.contains(id); });  // done with
+    std::erase_if(decided.condemned, [&](const PackId& id) { return !there.contains(id); });  // done with
     for (const PackId& id : next->packs)
-      if (!needed.contains(id) && stock.listed.contains(id)) decided.condemned.push_back(id);
+      if (!needed.contains(id) && there.contains(id)) decided.condemned.push_back(id);
     std::sort(decided.condemned.begin(), decided.condemned.end());
+    changed_ = true;
     if (HF_TRY(decide(vault_, record, decided))) report_.packs_restored += needed.size();
   }
   return remove_condemned();
@@ -211,6 +222,7 @@ Status Pruner::spare_stripes(const std::unordered_set<PackId>& gone, std::unorde
   stripe_options_.leaving = nullptr;
   report_.stripes_made += work.made;
   report_.stripes_removed += work.removed;
+  changed_ = changed_ || work.made + work.removed > 0;
   held = std::move(work.held);
   return {};
 }
@@ -223,6 +235,8 @@ Status Pruner::remove_condemned() {
   report_.packs_held = 0;
   if (record.condemned.empty()) return {};
   const auto index = HF_TRY(Index::load(vault_));
+  const auto listed = index->packs();
+  changed_ = changed_ || std::any_of(listed.begin(), listed.end(), [&](const IndexedPack& p) { return gone.contains(p.id); });
   HF_TRY(index->drop_packs(gone));
   for (const PackId& id : gone) {
     HF_TRY(stop_if_asked());
@@ -235,6 +249,7 @@ Status Pruner::remove_condemned() {
     // Its parity first: a pack that is there is found by the next prune, parity of one that is gone by nobody.
     HF_TRY(vault_.store().remove({ObjectKind::parity, id.hex()}));
     HF_TRY(vault_.store().remove(name));
+    changed_ = true;
     ++report_.packs_removed;
   }
   return {};
@@ -243,21 +258,19 @@ Status Pruner::remove_condemned() {
 // --- points whose grace has passed ---
 
 Status Pruner::pass_sentences() {
-  const PointList list = HF_TRY(vault_.points());
   const auto dead = HF_TRY(tombstones(vault_));
   if (dead.empty()) return {};
+  HF_TRY(book_.refresh());
   std::vector<std::int64_t> events;
-  for (const RecoveryPoint& p : list.points) events.push_back(p.ended_ns);
-  for (const ForgottenPoint& f : list.forgotten) events.push_back(f.point.ended_ns);
+  for (const auto& [name, p] : book_.points()) events.push_back(p.ended_ns);
   for (const auto& [point, found] : dead) events.push_back(found.tombstone.time_ns);
   if (const EpochRecord e = HF_TRY(newest_epoch(vault_)); e.number > 0) events.push_back(e.time_ns);
   const std::int64_t clock = vault_.env().wall_ns(), now = trusted_time(clock, std::move(events));
   report_.clock_doubt_ns = clock - now;
-  std::map<PointId, const RecoveryPoint*> known;
-  for (const ForgottenPoint& f : list.forgotten) known[f.point.id] = &f.point;
+  const auto& known = book_.points();
   for (const auto& [point, found] : dead) {
     const Tombstone& t = found.tombstone;
-    const auto exists = known.find(point);
+    const auto exists = known.find(point.hex());
     if (exists == known.end() && found.reaped) continue;  // gone; buried when no pack can hold a copy of it
     const auto grace_ns = static_cast<std::int64_t>(std::min<std::uint64_t>(t.grace_seconds, 1'000'000'000)) * kSecond;
     const bool passed = found.reaped || grace_ns == 0 || (now >= t.time_ns && now - t.time_ns >= grace_ns);
@@ -266,7 +279,8 @@ Status Pruner::pass_sentences() {
       continue;
     }
     ++report_.points_removed;
-    if (exists != known.end()) removed_.push_back(*exists->second);
+    changed_ = true;
+    if (exists != known.end()) removed_.push_back(exists->second);
   }
   return {};
 }
@@ -276,7 +290,7 @@ Status Pruner::pass_sentences() {
 Result<bool> Pruner::retire() {
   const EpochRecord before = HF_TRY(newest_epoch(vault_));
   const bool busy = !HF_TRY(sessions_before(UINT64_MAX)).empty();
-  const std::vector<RecoveryPoint> points = HF_TRY(existing_points(vault_));
+  const std::vector<const RecoveryPoint*> points = HF_TRY(existing_points(vault_, book_));
   const auto index = HF_TRY(Index::load(vault_));
   const Stock stock = HF_TRY(take_stock(vault_, *index));
   std::unordered_set<PackId> distrusted = stock.doubtful;
@@ -284,17 +298,28 @@ Result<bool> Pruner::retire() {
   distrusted.insert(retired_before.begin(), retired_before.end());
   index->distrust(distrusted);
 
-  std::map<std::optional<PointId>, std::vector<RecoveryPoint>> by_domain;
-  for (const RecoveryPoint& p : points) by_domain[p.domain].push_back(p);
+  // By domain, where there are several: what two of them need keeps two places.
+  std::map<std::optional<PointId>, std::vector<const RecoveryPoint*>> by_domain;
+  for (const RecoveryPoint* p : points) by_domain[p->domain].push_back(p);
   Needed needed;
   ClaimSet dead;
-  for (const auto& [domain, of_domain] : by_domain)
-    if (const auto marked = mark_(vault_, *index, of_domain, needed.of(domain), progress_); !marked) {
-      if (HF_TRY(was_overtaken(marked.error(), before))) return false;
-      return marked.error();
-    }
+  const auto mark = [&]() -> Status {
+    ClaimSet all;
+    const bool apart = by_domain.size() > 1;
+    ClaimSet& first = apart ? all : needed.of(by_domain.empty() ? std::nullopt : by_domain.begin()->first);
+    HF_TRY(marker_.mark(vault_, *index, points, Marker::Scope::every_point, first, progress_));
+    if (apart)
+      for (const auto& [domain, of_domain] : by_domain) HF_TRY(marker_.mark(vault_, *index, of_domain, Marker::Scope::some_points, needed.of(domain), progress_));
+    return {};
+  };
+  if (const auto marked = mark(); !marked) {
+    if (HF_TRY(was_overtaken(marked.error(), before))) return false;
+    return marked.error();
+  }
   // While sessions run, packs that no point needs may be theirs: only what a removed point needed is surely waste.
-  if (busy && !removed_.empty()) static_cast<void>(mark_(vault_, *index, removed_, dead, progress_));
+  std::vector<const RecoveryPoint*> removed;
+  for (const RecoveryPoint& p : removed_) removed.push_back(&p);
+  if (busy && !removed.empty()) static_cast<void>(marker_.mark(vault_, *index, removed, Marker::Scope::some_points, dead, progress_));
   HF_TRY(stop_if_asked());
   report_.chunks_live = needed.size();
 
@@ -305,24 +330,26 @@ Result<bool> Pruner::retire() {
     limits.recompress = HF_TRY(ask_recompress(vault_, *options_.recompress_level, progress_));
   }
   // A pack that stays keeps every delta in it readable, so its bases stay too; and then other packs may.
-  const DeltaMap deltas = HF_TRY(DeltaMap::read(vault_, *index));
+  std::optional<DeltaMap> deltas;
   ClaimSet& live = needed.of(by_domain.empty() ? std::nullopt : by_domain.rbegin()->first);
   RepackPlan plan;
   std::unordered_set<PackId> goes;
-  do {
+  for (bool again = true; again;) {
     plan = HF_TRY(plan_repack(*index, stock, retired_before, needed, busy ? &dead : nullptr, limits));
     goes = retired_before;
     goes.insert(plan.dead.begin(), plan.dead.end());
     goes.insert(plan.repack.begin(), plan.repack.end());
-  } while (deltas.hold_up([&](const PackId& id) { return stock.listed.contains(id) && !goes.contains(id); }, live));
+    if (plan.dead.empty() && plan.repack.empty()) break;
+    if (!deltas) deltas = HF_TRY(DeltaMap::read(vault_, *index));
+    again = deltas->hold_up([&](const PackId& id) { return stock.listed.contains(id) && !goes.contains(id); }, live);
+  }
   report_.packs = stock.listed.size();
   report_.bytes_unused = plan.bytes_unused_left;
   nothing_lost_ = plan.live_placed == needed.size();
   // Copies of small objects: made anew where points went, so that a rebuild does not bring them back, or where many small
   // packs hold them.
-  const auto gone_points = HF_TRY(reaped_points(vault_));
   constexpr std::size_t kReplicaPacksMax = 16;
-  const bool renew_copies = (!gone_points.empty() && !plan.without_chunks.empty()) || plan.without_chunks.size() > kReplicaPacksMax;
+  const bool renew_copies = plan.without_chunks.size() > kReplicaPacksMax || (!plan.without_chunks.empty() && !HF_TRY(reaped_points(vault_)).empty());
   std::vector<PackId> retired = plan.dead;
   retired.insert(retired.end(), plan.repack.begin(), plan.repack.end());
   if (renew_copies) retired.insert(retired.end(), plan.without_chunks.begin(), plan.without_chunks.end());
@@ -333,9 +360,16 @@ Result<bool> Pruner::retire() {
   report_.packs_dead = plan.dead.size();
   report_.packs_repacked = plan.repack.size();
   report_.packs_recompressed = plan.recompress.size();
+  std::vector<PointId> marked;
+  for (const RecoveryPoint* p : points) marked.push_back(p->id);
+  std::sort(marked.begin(), marked.end());
+  changed_ = true;
   // Not of a point that a rebuild is bringing back at this moment, and removes when it sees the verdict.
-  std::vector<RecoveryPoint> to_copy = points;
-  std::erase_if(to_copy, [&](const RecoveryPoint& p) { return gone_points.contains(p.id); });
+  std::vector<PointId> to_copy = marked;
+  if (renew_copies) {
+    const auto gone_points = HF_TRY(reaped_points(vault_));
+    std::erase_if(to_copy, [&](const PointId& id) { return gone_points.contains(id); });
+  }
   const auto repacked = repack(vault_, *index, plan, write, renew_copies ? &to_copy : nullptr, progress_);
   if (!repacked && HF_TRY(was_overtaken(repacked.error(), before))) return false;
   const RepackResult copied = HF_TRY(repacked);
@@ -347,10 +381,9 @@ Result<bool> Pruner::retire() {
   if (!retired.empty()) {
     Retirement r;
     r.packs = std::move(retired);
-    for (const RecoveryPoint& p : points) r.marked.push_back(p.id);
+    r.marked = std::move(marked);
     std::sort(r.packs.begin(), r.packs.end());
     r.packs.erase(std::unique(r.packs.begin(), r.packs.end()), r.packs.end());
-    std::sort(r.marked.begin(), r.marked.end());
     next.retired.push_back(std::move(r));
   }
   if (!HF_TRY(decide(vault_, before, next))) return false;
@@ -361,7 +394,9 @@ Result<bool> Pruner::retire() {
 Result<PruneReport> Pruner::run() {
   HF_TRY(vault_.may_write());
   HF_TRY(find_stripes());
-  report_.bytes_before = HF_TRY(bytes_of(vault_.store()));
+  const Inventory before = HF_TRY(take_inventory(vault_.store()));
+  if (auto nothing = stripes_ == nullptr && !options_.recompress_level ? remembered_prune(vault_, before, options_) : std::nullopt) return std::move(*nothing);
+  report_.bytes_before = before.bytes;
   PointId name;
   vault_.env().random(name.bytes);
   HF_TRY(fence_the_dead());
@@ -378,19 +413,18 @@ Result<PruneReport> Pruner::run() {
     // When nothing waits, and nothing came back, no pack can hold a copy of a point that was removed: its tombstone has
     // done its work.
     const EpochRecord left = HF_TRY(newest_epoch(vault_));
-    std::uint64_t waiting = 0, bytes_waiting = 0;
-    HF_TRY(vault_.store().list(ObjectKind::pack, [&](std::string_view pack, std::uint64_t bytes) {
-      const auto id = PackId::parse(pack);
-      if (!id || !left.is_absent(*id)) return;
-      ++waiting;
-      bytes_waiting += bytes;
-    }));
-    report_.packs_waiting = waiting;
-    report_.bytes_waiting = bytes_waiting;
-    if (waiting == 0 && report_.packs_restored == restored_before) {
+    if (!left.retired.empty() || !left.condemned.empty()) {
+      for (const auto& [pack, bytes] : HF_TRY(listed_packs(vault_))) {
+        if (!left.is_absent(pack)) continue;
+        ++report_.packs_waiting;
+        report_.bytes_waiting += bytes;
+      }
+    }
+    if (report_.packs_waiting == 0 && report_.packs_restored == restored_before) {
       std::vector<PointId> gone;
       for (const PointId& p : HF_TRY(reaped_points(vault_)))
         if (const auto there = vault_.store().open({ObjectKind::point, p.hex()}); !there && there.error().code == Code::not_found) gone.push_back(p);
+      changed_ = changed_ || !gone.empty();
       HF_TRY(bury(vault_, gone));
     }
     return {};
@@ -400,7 +434,8 @@ Result<PruneReport> Pruner::run() {
   const Status ended = lease_->end();
   HF_TRY(done);
   HF_TRY(ended);
-  report_.bytes_after = HF_TRY(bytes_of(vault_.store()));
+  report_.bytes_after = changed_ ? HF_TRY(take_inventory(vault_.store())).bytes : before.bytes;
+  if (!changed_) remember_prune(vault_, before, options_, report_);
   return report_;
 }
 
@@ -413,9 +448,9 @@ std::int64_t trusted_time(std::int64_t now_ns, std::vector<std::int64_t> events_
   return now_ns - witness <= 7 * kDay ? now_ns : witness;
 }
 
-Result<PruneReport> prune(Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress) { return Pruner(vault, options, mark, progress).run(); }
+Result<PruneReport> prune(Vault& vault, const PruneOptions& options, Marker& marker, Progress& progress) { return Pruner(vault, options, marker, progress).run(); }
 
-Result<PruneReport> rehearse_prune(const Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress) {
+Result<PruneReport> rehearse_prune(const Vault& vault, const PruneOptions& options, Marker& marker, Progress& progress) {
   const auto copy = vault.over(make_overlay_store(vault.store()));
   std::unique_ptr<ObjectStore> stripes;
   PruneOptions rehearsed = options;
@@ -423,7 +458,7 @@ Result<PruneReport> rehearse_prune(const Vault& vault, const PruneOptions& optio
     stripes = make_overlay_store(*options.stripes_elsewhere);
     rehearsed.stripes_elsewhere = stripes.get();
   }
-  return prune(*copy, rehearsed, mark, progress);
+  return prune(*copy, rehearsed, marker, progress);
 }
 
 }  // namespace hf

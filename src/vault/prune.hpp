@@ -43,17 +43,26 @@ struct PruneReport {
   std::uint64_t leases_unreadable = 0;   ///< count as living
 };
 
-/// Puts the keys of all chunks that these points need into `live`: contents, nodes, and what deltas build on. Fails where
-/// something can't be read, since then nobody knows what is needed below it.
-using MarkPoints = std::function<Status(const Vault& vault, const Index& index, const std::vector<RecoveryPoint>& points, ClaimSet& live, Progress& progress)>;
+/// Who knows what points need. One thread at a time.
+class Marker {
+ public:
+  enum class Scope : std::uint8_t {
+    some_points,
+    every_point,  ///< these are all that there are: what none of them needs is worth remembering no longer
+  };
+  virtual ~Marker() = default;
+  /// Puts the keys of all chunks that these points need into `live`: contents, nodes, and what deltas build on. Fails where
+  /// something can't be read, and so nobody knows what is needed below it.
+  virtual Status mark(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, Scope scope, ClaimSet& live, Progress& progress) = 0;
+};
 
 /// Where packs are in stripes, what stays of a stripe is put into a new one before others of it go (restripe.hpp); NotFound where
 /// the stripes' place is not given, before anything is done.
 /// Cancelled where progress.stop_requested, with everything whole. Conflict where other prunes keep winning.
-Result<PruneReport> prune(Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress);
+Result<PruneReport> prune(Vault& vault, const PruneOptions& options, Marker& marker, Progress& progress);
 
 /// The same over a store that keeps all changes to itself: what prune() would do, to the byte.
-Result<PruneReport> rehearse_prune(const Vault& vault, const PruneOptions& options, const MarkPoints& mark, Progress& progress);
+Result<PruneReport> rehearse_prune(const Vault& vault, const PruneOptions& options, Marker& marker, Progress& progress);
 
 /// A clock that is more than seven days ahead of the newest event of the vault may be wrong, where events of the last 20
 /// hours by it are no witnesses. It is not trusted at all then: the time is that of the newest witness, so that no grace

@@ -254,7 +254,7 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
   return plan;
 }
 
-Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, const WriteOptions& options, const std::vector<RecoveryPoint>* copies_for, Progress& progress) {
+Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, const WriteOptions& options, const std::vector<PointId>* copies_for, Progress& progress) {
   RepackResult result;
   std::map<PackId, PackClass> class_of;
   for (const IndexedPack& p : index.packs()) class_of[p.id] = p.pack_class;
@@ -273,8 +273,8 @@ Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, 
   HF_TRY(metadata.finish());
   if (copies_for != nullptr) {
     for (const auto& [name, bytes] : HF_TRY(vault.replicas())) HF_TRY(metadata.add_replica(name, bytes));
-    for (const RecoveryPoint& p : *copies_for) {
-      const ObjectName name{ObjectKind::point, p.id.hex()};
+    for (const PointId& id : *copies_for) {
+      const ObjectName name{ObjectKind::point, id.hex()};
       const auto object = vault.store().get(name, kPointBytesMax);
       if (!object && object.error().code == Code::not_found) continue;  // another prune has removed it since
       HF_TRY(metadata.add_replica(name, HF_TRY(object)));

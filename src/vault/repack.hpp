@@ -72,6 +72,6 @@ struct RepackResult {
 /// Copies, and writes an index run of the copies: everything is durable when it returns. Segments that are live as a whole
 /// are sealed anew as they are, others are compressed anew. With `copies_for`, also copies of the description, the key
 /// slots and these points. Crash: chunks stored twice, nothing else. One thread: the same plan gives the same sizes.
-Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, const WriteOptions& options, const std::vector<RecoveryPoint>* copies_for, Progress& progress);
+Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, const WriteOptions& options, const std::vector<PointId>* copies_for, Progress& progress);
 
 }  // namespace hf

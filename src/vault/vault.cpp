@@ -1,12 +1,10 @@
 #include "vault/vault.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <thread>
 
 #include "vault/deletion.hpp"
-
 #include "vault/key_objects.hpp"
+#include "vault/point_book.hpp"
 
 namespace hf {
 namespace {
@@ -25,6 +23,22 @@ Result<VaultConfig> read_config(ObjectStore& store) {
                  "if packs are left, bring the vault back from them: holdfast rebuild --vault DIR");
   if (!raw) return raw.error();
   return VaultConfig::decode(*raw).context([&] { return "reading " + store.place() + "/" + std::string(kConfigName); });
+}
+
+/// Tells those that were forgotten apart. The tombstones are read after the points.
+Result<PointList> sorted_points(const Vault& vault, std::map<std::string, RecoveryPoint> points, std::vector<DamagedPoint> damaged) {
+  auto dead = HF_TRY(tombstones(vault));
+  PointList list;
+  list.damaged = std::move(damaged);
+  list.points.reserve(points.size());
+  for (auto& [name, p] : points) {
+    if (const auto at = dead.find(p.id); at != dead.end()) list.forgotten.push_back({std::move(p), std::move(at->second.tombstone)});
+    else list.points.push_back(std::move(p));
+  }
+  const auto earlier = [](const RecoveryPoint& a, const RecoveryPoint& b) { return std::tie(a.started_ns, a.id) < std::tie(b.started_ns, b.id); };
+  std::sort(list.points.begin(), list.points.end(), earlier);
+  std::sort(list.forgotten.begin(), list.forgotten.end(), [&](const ForgottenPoint& a, const ForgottenPoint& b) { return earlier(a.point, b.point); });
+  return list;
 }
 
 }  // namespace
@@ -108,47 +122,17 @@ Result<Buffer> Vault::open_sealed(SealedKind kind, ByteView object) const {
   return open_object(object, kind, id_, key);
 }
 
-Result<RecoveryPoint> Vault::point(const std::string& name) const {
-  const auto doing = [&] { return "reading recovery point " + name.substr(0, 8); };
-  const Buffer raw = HF_TRY(store_->get({ObjectKind::point, name}, kPointBytesMax).context(doing));
-  if (peek_object(raw, SealedKind::tombstone)) return Error(Code::not_found, "there is no recovery point " + name.substr(0, 8) + ": its backup was taken for dead, and fenced");
-  const Buffer plain = HF_TRY(open_sealed(SealedKind::point, raw).context(doing));
-  RecoveryPoint p = HF_TRY(decode_point(plain, keys_->signer()).context(doing));
-  // An old point copied over a newer name must not pass for it.
-  if (p.id.hex() != name || p.vault != id_) return Error(Code::corrupt, "recovery point " + name.substr(0, 8) + " holds another point than its name says");
-  return p;
-}
+Result<RecoveryPoint> Vault::point(const std::string& name) const { return read_point(*this, name, nullptr, nullptr); }
 
 Result<PointList> Vault::points() const {
-  std::vector<std::string> names;
-  HF_TRY(store_->list(ObjectKind::point, [&](std::string_view name, std::uint64_t) { names.emplace_back(name); }));
-  std::vector<std::optional<Result<RecoveryPoint>>> read(names.size());
-  std::atomic<std::size_t> next{0};
-  const auto work = [&] {
-    for (std::size_t i; (i = next.fetch_add(1)) < names.size();) read[i].emplace(point(names[i]));
-  };
-  {
-    constexpr std::size_t kPointsAThread = 200;  // a point takes about 0.1 ms, most of it to check the signature
-    std::vector<std::jthread> threads;
-    for (std::size_t i = 1; i < std::min<std::size_t>(env_.cpu_count(), names.size() / kPointsAThread); ++i) threads.emplace_back(work);
-    work();
-  }
-  auto dead = HF_TRY(tombstones(*this));
-  PointList list;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    auto& p = *read[i];
-    if (!p) {
-      if (p.error().code != Code::not_found) list.damaged.push_back({names[i], std::move(p.error())});
-    } else if (const auto at = dead.find(p->id); at != dead.end()) {
-      list.forgotten.push_back({std::move(*p), std::move(at->second.tombstone)});
-    } else {
-      list.points.push_back(std::move(*p));
-    }
-  }
-  const auto earlier = [](const RecoveryPoint& a, const RecoveryPoint& b) { return std::tie(a.started_ns, a.id) < std::tie(b.started_ns, b.id); };
-  std::sort(list.points.begin(), list.points.end(), earlier);
-  std::sort(list.forgotten.begin(), list.forgotten.end(), [&](const ForgottenPoint& a, const ForgottenPoint& b) { return earlier(a.point, b.point); });
-  return list;
+  PointBook book(*this);
+  HF_TRY(book.refresh());
+  return sorted_points(*this, book.take(), book.damaged());
+}
+
+Result<PointList> Vault::points(PointBook& book) const {
+  HF_TRY(book.refresh());
+  return sorted_points(*this, book.points(), book.damaged());
 }
 
 Result<RecoveryPoint> Vault::find_point(std::string_view reference) const {
@@ -199,6 +183,7 @@ std::unique_ptr<Vault> Vault::over(std::unique_ptr<ObjectStore> store) const {
   vault->newest_epoch_ = newest_epoch_;
   vault->keys_problem_ = keys_problem_;
   vault->opened_by_ = opened_by_;
+  vault->cache_directory_ = cache_directory_;
   return vault;
 }
 

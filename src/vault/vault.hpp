@@ -78,6 +78,11 @@ class Vault {
   const VaultKeys& keys() const { return *keys_; }
   std::int64_t created_ns() const { return created_ns_; }
 
+  /// The directory in which this machine keeps what can be worked out again (vault/local_cache.hpp); empty: none, as from
+  /// the start. Set before other threads use the vault.
+  void keep_cache_in(std::string directory) { cache_directory_ = std::move(directory); }
+  const std::string& cache_directory() const { return cache_directory_; }
+
   // --- sealed small objects ---
   Buffer seal(SealedKind kind, ByteView plain) const;
   Result<Buffer> open_sealed(SealedKind kind, ByteView object) const;
@@ -87,6 +92,8 @@ class Vault {
   // --- recovery points ---
   /// All of them; several at once where there are many.
   Result<PointList> points() const;
+  /// The same of a book that may know most of them: the listing is new, what was read before is not read again.
+  Result<PointList> points(class PointBook& book) const;
   /// NotFound also where a fence stands in its place. A forgotten point is read like any other.
   Result<RecoveryPoint> point(const std::string& name) const;
   /// "latest" (the newest, of any source), or any unique prefix of an id. Forgotten ones are not found.
@@ -134,6 +141,7 @@ class Vault {
   SlotId opened_by_;
   std::uint32_t newest_epoch_ = 1;  // of any rotation that was there
   std::string keys_problem_;
+  std::string cache_directory_;
 };
 
 /// Limits for reading small objects.

@@ -364,7 +364,8 @@ TEST_F(VerifyTest, what_a_prune_removes_meanwhile_is_no_damage) {
         EXPECT_TRUE(forget(*vault, first.id, {.grace_seconds = 0, .reason = "test"}));
         PruneOptions options;
         options.unused_percent_max = 0;
-        const auto done = prune(*vault, options, marker(1), progress);
+        TreeMarker trees(1);
+        const auto done = prune(*vault, options, trees, progress);
         ASSERT_TRUE(done) << done.error().message;
         EXPECT_GT(done->packs_removed, 0u);
         EXPECT_GT(done->packs_repacked, 0u);

@@ -167,7 +167,8 @@ void Crowd::prune(Program& program) {
   const auto work = [&]() -> Status {
     const auto vault = HF_TRY(open(program));
     Progress progress;
-    const PruneReport report = HF_TRY(hf::prune(*vault, options, marker(1), progress));
+    TreeMarker trees(1);
+    const PruneReport report = HF_TRY(hf::prune(*vault, options, trees, progress));
     tally.packs_removed += report.packs_removed;
     ++tally.prunes;
     return {};

@@ -20,6 +20,7 @@ namespace hf::simulation {
 inline constexpr const char* kSource = "/source";
 inline constexpr const char* kVault = "/vault";
 inline constexpr const char* kTarget = "/target";
+inline constexpr const char* kCache = "/cache";  // of prunes; what is in it after a crash is as good as nothing
 
 struct Problems final : ProblemSink {
   std::vector<std::string> paths;
@@ -57,7 +58,8 @@ class World {
   /// Every acknowledged point is there; every point that is there holds what its backup saw, or names what it could not
   /// read; no run of the index names an absent pack. Clears faults first.
   testing::AssertionResult holds();
-  /// As holds(), then: a backup succeeds, is complete, and all holds after a power loss that keeps nothing unsynced.
+  /// As holds(), then: a backup succeeds, is complete, and all holds after a power loss that keeps nothing unsynced; where
+  /// a prune was tried, after another prune too.
   testing::AssertionResult goes_on();
   /// Like holds(), and restores the newest point for true: what is in kTarget is what its backup saw.
   testing::AssertionResult restores();
@@ -72,6 +74,7 @@ class World {
   std::shared_ptr<const Tree> now_;  // the source, as the next backup will find it
   std::map<std::string, std::shared_ptr<const Tree>> seen_;  // by the tag of the attempt
   std::uint64_t attempts_ = 0;
+  bool pruned_ = false;
 };
 
 }  // namespace hf::simulation

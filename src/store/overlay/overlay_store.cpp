@@ -27,10 +27,9 @@ class OverlayStore final : public ObjectStore {
     std::set<std::string> hidden;
     {
       Lock lock(mutex_);
-      for (const auto& [name, object] : new_)
-        if (name.kind == kind) own.emplace_back(name.name, object.bytes);
-      for (const ObjectName& name : removed_)
-        if (name.kind == kind) hidden.insert(name.name);
+      const ObjectName first{kind, ""};  // names are in order of kinds
+      for (auto at = new_.lower_bound(first); at != new_.end() && at->first.kind == kind; ++at) own.emplace_back(at->first.name, at->second.bytes);
+      for (auto at = removed_.lower_bound(first); at != removed_.end() && at->kind == kind; ++at) hidden.insert(at->name);
     }
     HF_TRY(base_.list(kind, [&](std::string_view name, std::uint64_t bytes) {
       if (!hidden.contains(std::string(name))) visit(name, bytes);
