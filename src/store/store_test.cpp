@@ -186,5 +186,16 @@ TEST(LocalStore, an_upload_that_a_sweep_took_before_it_was_locked_begins_anew) {
   EXPECT_TRUE(swept);
 }
 
+TEST(LocalStore, a_vault_that_was_copied_without_its_empty_folders_can_be_written_to) {
+  SimEnv env;
+  {
+    const auto store = *create_local_store(env, "/vault");
+    ASSERT_TRUE(store->put(config_name(), as_bytes("description")));
+  }
+  for (const char* folder : {"/vault/tmp", "/vault/holds", "/vault/epochs"}) ASSERT_EQ(env.sys_unlinkat(Env::kCwd, folder, true), 0) << folder;
+  const auto store = *open_local_store(env, "/vault");
+  EXPECT_TRUE(store->put({ObjectKind::hold, std::string(32, 'a')}, as_bytes("held")));
+}
+
 }  // namespace
 }  // namespace hf

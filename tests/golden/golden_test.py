@@ -71,7 +71,7 @@ class Opened(unittest.TestCase):
 
     def holdfast(self, *arguments, secret=("--passphrase-file", "passphrase")):
         env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.top / "home"), "TZ": "UTC"}
-        done = subprocess.run([PROGRAM, arguments[0], "--vault", str(self.vault), secret[0], str(self.top / secret[1]), *map(str, arguments[1:])],
+        done = subprocess.run([PROGRAM, *arguments[0].split(), "--vault", str(self.vault), secret[0], str(self.top / secret[1]), *map(str, arguments[1:])],
                               env=env, cwd=self.top, stdin=subprocess.DEVNULL, capture_output=True, timeout=300)
         self.assertEqual(done.returncode, 0, done.stderr.decode())
         return done.stdout.decode()
@@ -150,6 +150,44 @@ class GoldenDelta(Opened):
         self.assertGreater(delta["depth_max"], 2)
         self.holdfast("verify", "--full")
         self.read("check")
+
+
+class GoldenLife(Opened):
+    """vault-life: every kind of point, rotated keys, proofs, a hold, a tombstone and stripes, made once by make_life.py."""
+
+    name = "vault-life"
+    expected = json.loads((HERE / "vault-life.expected.json").read_text())
+
+    def hashes(self, directory):
+        return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(directory.iterdir())}
+
+    def test_every_point_comes_back_by_the_program_and_by_the_reader(self):
+        forgotten = [p["id"] for p in json.loads(self.holdfast("points", "--forgotten", "--json"))]
+        self.assertEqual(forgotten, [self.expected[2]["point"]])
+        self.holdfast("undelete", forgotten[0])
+        listed = {p["id"]: p for p in json.loads(self.holdfast("points", "--json"))}
+        for number, wanted in enumerate(self.expected):
+            point = listed[wanted["point"]]
+            self.assertEqual((point["kind"], point["independent"]), (wanted["kind"], wanted["independent"]))
+            self.holdfast("restore", wanted["point"], "--to", self.top / f"ours {number}")
+            self.assertEqual(self.hashes(self.top / f"ours {number}"), wanted["files"])
+            self.read("restore", wanted["point"], self.top / f"reader {number}")
+            self.assertEqual(self.hashes(self.top / f"reader {number}"), wanted["files"])
+
+    def test_a_lost_pack_comes_back_from_its_stripe(self):
+        packs = sorted((self.vault / "packs").rglob("*"), key=lambda p: p.stat().st_size if p.is_file() else 0)
+        lost = packs[-1]
+        before = lost.read_bytes()
+        lost.unlink()
+        self.holdfast("verify", "--full", "--heal")
+        self.assertEqual(lost.read_bytes(), before)
+
+    def test_it_is_whole_its_hold_holds_and_a_prune_leaves_it_so(self):
+        self.holdfast("verify", "--full")
+        self.read("check")
+        self.assertEqual([h["points"] for h in json.loads(self.holdfast("hold list", "--json"))], [[self.expected[0]["point"]]])
+        self.holdfast("prune")
+        self.holdfast("verify", "--full")
 
 
 if __name__ == "__main__":

@@ -282,6 +282,11 @@ Result<std::unique_ptr<ObjectStore>> open_local_store(Env& env, const std::strin
   if (!config && env.stat(directory + "/packs", true))
     return no_vault(Code::not_a_vault, directory, "the file 'holdfast-vault' is missing").with_hint("if it was a vault, bring the file back from its packs: holdfast rebuild --vault DIR");
   if (!config) return no_vault(Code::not_a_vault, directory, "the file 'holdfast-vault' is missing");
+  // Some ways of copying leave out empty folders. Where nothing can be made, what is there can be read all the same.
+  bool folders = env.stat(directory + "/tmp", true).has_value();
+  for (ObjectKind kind : kObjectKinds)
+    if (kind != ObjectKind::config) folders = folders && env.stat(directory + "/" + std::string(folder_of(kind)), true);
+  if (!folders) static_cast<void>(make_folders(env, directory));
   return std::unique_ptr<ObjectStore>(std::make_unique<LocalStore>(env, directory));
 }
 
