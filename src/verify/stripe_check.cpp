@@ -46,7 +46,7 @@ Status heal_from_stripe(ObjectStore& store, const PackId& id, Survey& survey) {
 Status check_presence_by_stripes(ObjectStore& store, Survey& survey) {
   for (const auto& [id, stripes] : survey.stripes_of) {
     if (survey.present.contains(id)) continue;
-    const auto member = std::find_if(stripes[0]->members.begin(), stripes[0]->members.end(), [&](const StripeMember& m) { return m.pack == id; });
+    const auto member = std::find_if(stripes[0]->members.begin(), stripes[0]->members.end(), [&lost = id](const StripeMember& m) { return m.pack == lost; });
     if (survey.options.heal && heal_from_stripe(store, id, survey)) {
       survey.present[id] = member->bytes;
       continue;
