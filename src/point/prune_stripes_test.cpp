@@ -151,7 +151,8 @@ TEST(PruneStripes, a_lost_pack_keeps_its_stripe_and_what_it_needs) {
     for (const auto& [stripe, f] : list.stripes) all.push_back(&f.stripe);
     const auto index = *Index::load(*v);
     const auto healed = heal_from_stripes(v->store(), *again.place(), id, all);
-    const bool known = std::any_of(index->packs().begin(), index->packs().end(), [&](const IndexedPack& p) { return p.id == id; });
+    const auto packs = index->packs();
+    const bool known = std::any_of(packs.begin(), packs.end(), [&](const IndexedPack& p) { return p.id == id; });
     if (known) {
       ASSERT_TRUE(healed) << id.brief() << ": " << healed.error().message;
       EXPECT_EQ(*v->store().get({ObjectKind::pack, id.hex()}, UINT64_MAX), bytes);
