@@ -23,6 +23,8 @@ namespace {
 
 bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
+Status make_folders(Env& env, const std::string& directory, std::span<const ObjectKind> kinds = kObjectKinds);
+
 class LocalStore final : public ObjectStore {
  public:
   LocalStore(Env& env, std::string root) : env_(env), root_(std::move(root)) {}
@@ -134,7 +136,13 @@ Result<std::unique_ptr<Upload>> LocalStore::create(ObjectKind) {
     std::array<std::uint8_t, 12> random;
     env_.random(random);
     std::string path = temporary() + "/" + to_hex(random);
-    Fd file = HF_TRY(env_.open(path, O_RDWR | O_CREAT | O_EXCL).context(doing));
+    auto opened = env_.open(path, O_RDWR | O_CREAT | O_EXCL);
+    // Some ways of copying leave out empty folders; of a vault whose disk went away the description is missing too.
+    if (!opened && opened.error().code == Code::not_found && env_.stat(path_of(config_name()))) {
+      HF_TRY(make_folders(env_, root_).context(doing));
+      opened = env_.open(path, O_RDWR | O_CREAT | O_EXCL);
+    }
+    Fd file = HF_TRY(std::move(opened).context(doing));
     int locked;
     do locked = env_.sys_lock(file.get());
     while (locked == -EINTR);
@@ -241,7 +249,7 @@ Error no_vault(Code code, const std::string& directory, const std::string& why) 
 
 /// The folders of a vault (or of some kinds), durable together with the vault's own directory: also what an earlier program
 /// made and did not live to sync.
-Status make_folders(Env& env, const std::string& directory, std::span<const ObjectKind> kinds = kObjectKinds) {
+Status make_folders(Env& env, const std::string& directory, std::span<const ObjectKind> kinds) {
   for (ObjectKind kind : kinds)
     if (kind != ObjectKind::config) HF_TRY(env.make_directories(directory + "/" + std::string(folder_of(kind))));
   HF_TRY(env.make_directories(directory + "/tmp"));
@@ -282,11 +290,6 @@ Result<std::unique_ptr<ObjectStore>> open_local_store(Env& env, const std::strin
   if (!config && env.stat(directory + "/packs", true))
     return no_vault(Code::not_a_vault, directory, "the file 'holdfast-vault' is missing").with_hint("if it was a vault, bring the file back from its packs: holdfast rebuild --vault DIR");
   if (!config) return no_vault(Code::not_a_vault, directory, "the file 'holdfast-vault' is missing");
-  // Some ways of copying leave out empty folders. Where nothing can be made, what is there can be read all the same.
-  bool folders = env.stat(directory + "/tmp", true).has_value();
-  for (ObjectKind kind : kObjectKinds)
-    if (kind != ObjectKind::config) folders = folders && env.stat(directory + "/" + std::string(folder_of(kind)), true);
-  if (!folders) static_cast<void>(make_folders(env, directory));
   return std::unique_ptr<ObjectStore>(std::make_unique<LocalStore>(env, directory));
 }
 
