@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "format/check.hpp"
 #include "format/wire.hpp"
 
 namespace hf {
@@ -121,16 +122,14 @@ Buffer IndexTrailer::encode() const {
   w.raw(as_bytes(kTrailerMagic));
   w.u64(table_offset);
   w.u32(table_stored_bytes);
-  const Digest d = sha256(b);
-  append(b, ByteView(d).first(4));
+  add_check(b);
   return b;
 }
 
 Result<IndexTrailer> IndexTrailer::decode(ByteView in) {
   if (in.size() < kBytes) return Error(Code::corrupt, "the index run is cut off");
   in = in.last(kBytes);
-  const Digest d = sha256(in.first(kBytes - 4));
-  if (as_text(in.first(8)) != kTrailerMagic || !std::equal(in.end() - 4, in.end(), d.begin())) return Error(Code::corrupt, "the index run's end is damaged");
+  if (as_text(in.first(8)) != kTrailerMagic || !check_holds(in)) return Error(Code::corrupt, "the index run's end is damaged");
   wire::Reader r(in.subspan(8));
   IndexTrailer t;
   t.table_offset = r.u64();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "format/check.hpp"
 #include "format/wire.hpp"
 
 namespace hf {
@@ -44,15 +45,13 @@ Buffer KeySlot::encode() const {
   wire::Writer w(b);
   w.bytes(wrapped);
   w.bytes(label);
-  const Digest d = sha256(b);
-  w.raw(ByteView(d).first(4));
+  add_check(b);
   return b;
 }
 
 Result<KeySlot> KeySlot::decode(ByteView in) {
   if (in.size() < 12 || as_text(in.first(8)) != kMagic) return Error(Code::corrupt, "it does not begin as a key slot does");
-  const Digest d = sha256(in.first(in.size() - 4));
-  if (!std::equal(in.end() - 4, in.end(), d.begin())) return Error(Code::corrupt, "the key slot is damaged");
+  if (!check_holds(in)) return Error(Code::corrupt, "the key slot is damaged");
   wire::Reader r(in.subspan(8, in.size() - 12));
   KeySlot s;
   s.version = r.u16();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "format/check.hpp"
 #include "format/wire.hpp"
 
 namespace hf {
@@ -14,16 +15,6 @@ Error cut_off(std::string_view what) { return Error(Code::corrupt, std::string(w
 
 Error newer() {
   return Error(Code::unsupported, "the pack was written by a newer version of Holdfast", "use that version or a later one");
-}
-
-/// Appends the first four bytes of the SHA-256 of what `b` holds.
-void add_check(Buffer& b) {
-  const Digest d = sha256(b);
-  append(b, ByteView(d).first(4));
-}
-bool check_holds(ByteView b) {
-  const Digest d = sha256(b.first(b.size() - 4));
-  return std::equal(b.end() - 4, b.end(), d.begin());
 }
 
 Digest name_from(std::uint64_t total_bytes, const Digest& blocks) {

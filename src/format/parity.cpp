@@ -4,6 +4,7 @@
 
 #include "base/assert.hpp"
 #include "codec/erasure.hpp"
+#include "format/check.hpp"
 #include "format/wire.hpp"
 
 namespace hf {
@@ -20,15 +21,6 @@ constexpr std::uint64_t kWholeBlocksFrom = kBlocksGood << ParityShape::kBlockBit
 
 Error damaged(std::string_view what) { return Error(Code::corrupt, std::string(what) + " is damaged"); }
 Error newer() { return Error(Code::unsupported, "the parity was written by a newer version of Holdfast", "use that version or a later one"); }
-
-void add_check(Buffer& b) {
-  const Digest d = sha256(b);
-  append(b, ByteView(d).first(4));
-}
-bool check_holds(ByteView b) {
-  const Digest d = sha256(b.first(b.size() - 4));
-  return std::equal(b.end() - 4, b.end(), d.begin());
-}
 
 std::uint32_t rows_for(std::uint64_t blocks, std::uint32_t groups, unsigned percent) {
   if (blocks == 1) return 1;

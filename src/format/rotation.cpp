@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "format/check.hpp"
 #include "format/wire.hpp"
 
 namespace hf {
@@ -59,16 +60,14 @@ Buffer Rotation::encode() const {
   Buffer b = without_proof(*this);
   wire::Writer w(b);
   w.raw(proof);
-  const Digest d = sha256(b);
-  w.raw(ByteView(d).first(4));
+  add_check(b);
   return b;
 }
 
 Result<Rotation> Rotation::decode(ByteView in) {
   if (in.size() < 12 || !is_rotation(in)) return Error(Code::corrupt, "it does not begin as a rotation of keys does");
   const Error damaged(Code::corrupt, "the rotation of keys is damaged");
-  const Digest d = sha256(in.first(in.size() - 4));
-  if (!std::equal(in.end() - 4, in.end(), d.begin())) return damaged;
+  if (!check_holds(in)) return damaged;
   wire::Reader r(in.subspan(8, in.size() - 12));
   Rotation out;
   const std::uint16_t version = r.u16();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "format/check.hpp"
 #include "format/wire.hpp"
 
 namespace hf {
@@ -19,16 +20,15 @@ void FrameHeader::encode(MutableBytes out) const {
   w.u32(ordinal);
   w.u32(stored_bytes);
   w.raw(salt);
-  w.raw(ByteView(sha256(b)).first(4));
+  add_check(b);
   std::copy(b.begin(), b.end(), out.begin());
 }
 
 Result<FrameHeader> FrameHeader::decode(ByteView in) {
   if (in.size() < kBytes) return Error(Code::corrupt, "a frame header is cut off");
   in = in.first(kBytes);
-  const Digest check = sha256(in.first(kBytes - 4));
   if (!std::equal(kMagic.begin(), kMagic.end(), in.begin())) return Error(Code::corrupt, "no frame begins here");
-  if (!std::equal(in.end() - 4, in.end(), check.begin())) return Error(Code::corrupt, "a frame header is damaged");
+  if (!check_holds(in)) return Error(Code::corrupt, "a frame header is damaged");
   wire::Reader r(in.subspan(4));
   FrameHeader h;
   h.kind = static_cast<SealedKind>(r.u8());

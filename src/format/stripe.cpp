@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/assert.hpp"
+#include "format/check.hpp"
 #include "format/wire.hpp"
 
 namespace hf {
@@ -12,20 +13,11 @@ namespace {
 constexpr std::string_view kHeadMagic = "HFSTRIPE";
 constexpr std::string_view kChoiceMagic = "HFSTRSET";
 constexpr std::uint8_t kCauchy = 1;  // the code: erasure.hpp
-constexpr std::size_t kFixedBytes = 29, kCheckBytes = 4;
+constexpr std::size_t kFixedBytes = 29;
 static_assert(Stripe::head_bytes(0) == kFixedBytes + 1 + kCheckBytes);
 
 Error damaged(std::string_view what) { return Error(Code::corrupt, std::string(what) + " is damaged"); }
 Error newer() { return Error(Code::unsupported, "the stripe was written by a newer version of Holdfast", "use that version or a later one"); }
-
-void add_check(Buffer& b) {
-  const Digest d = sha256(b);
-  append(b, ByteView(d).first(kCheckBytes));
-}
-bool check_holds(ByteView b) {
-  const Digest d = sha256(b.first(b.size() - kCheckBytes));
-  return std::equal(b.end() - kCheckBytes, b.end(), d.begin());
-}
 
 bool in_order(const StripeMember& a, const StripeMember& b) { return a.bytes != b.bytes ? a.bytes > b.bytes : a.pack < b.pack; }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "format/check.hpp"
 #include "format/wire.hpp"
 
 namespace hf {
@@ -17,8 +18,7 @@ Buffer VaultConfig::encode() const {
   w.id(id);
   w.u64(static_cast<std::uint64_t>(created_ns));
   w.bytes(sealed_params);
-  const Digest d = sha256(b);
-  w.raw(ByteView(d).first(4));
+  add_check(b);
   return b;
 }
 
@@ -27,8 +27,7 @@ Result<VaultConfig> VaultConfig::decode(ByteView in) {
   // In every version the last four bytes check all before them: damage is never taken for a newer version.
   const Error damaged(Code::corrupt, "the vault's description is damaged");
   if (in.size() < 14) return damaged;
-  const Digest d = sha256(in.first(in.size() - 4));
-  if (!std::equal(in.end() - 4, in.end(), d.begin())) return damaged;
+  if (!check_holds(in)) return damaged;
   wire::Reader r(in.subspan(8, in.size() - 12));
   VaultConfig c;
   c.version = r.u16();
