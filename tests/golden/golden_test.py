@@ -5,7 +5,6 @@ $HOLDFAST, as CTest gives it, else build/release/holdfast. Run with /usr/bin/pyt
 As root everything is compared; another user can make neither devices nor owners.
 """
 
-import hashlib
 import json
 import os
 import pathlib
@@ -22,6 +21,7 @@ READER = ROOT / "tests/reader/holdfast_reader.py"
 IS_ROOT = os.geteuid() == 0
 sys.path.insert(0, str(HERE))
 import make_tree  # noqa: E402
+from making import hashes  # noqa: E402
 
 DEVICES = (2, 6)
 
@@ -135,15 +135,12 @@ class GoldenDelta(Opened):
     name = "vault-delta"
     runs = [(c["point"], c["files"]) for c in json.loads((HERE / "vault-delta.expected.json").read_text())]
 
-    def hashes(self, directory):
-        return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(directory.iterdir())}
-
     def test_every_point_comes_back_by_the_program_and_by_the_reader(self):
         for number, (point, files) in enumerate(self.runs):
             self.holdfast("restore", point, "--to", self.top / f"ours {number}")
-            self.assertEqual(self.hashes(self.top / f"ours {number}"), files)
+            self.assertEqual(hashes(self.top / f"ours {number}"), files)
             self.read("restore", point, self.top / f"reader {number}")
-            self.assertEqual(self.hashes(self.top / f"reader {number}"), files)
+            self.assertEqual(hashes(self.top / f"reader {number}"), files)
 
     def test_it_is_made_of_deltas_and_whole(self):
         delta = json.loads(self.holdfast("stats", "--json"))["delta"]
@@ -158,9 +155,6 @@ class GoldenLife(Opened):
     name = "vault-life"
     expected = json.loads((HERE / "vault-life.expected.json").read_text())
 
-    def hashes(self, directory):
-        return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(directory.iterdir())}
-
     def test_every_point_comes_back_by_the_program_and_by_the_reader(self):
         forgotten = [p["id"] for p in json.loads(self.holdfast("points", "--forgotten", "--json"))]
         self.assertEqual(forgotten, [self.expected[2]["point"]])
@@ -170,9 +164,9 @@ class GoldenLife(Opened):
             point = listed[wanted["point"]]
             self.assertEqual((point["kind"], point["independent"]), (wanted["kind"], wanted["independent"]))
             self.holdfast("restore", wanted["point"], "--to", self.top / f"ours {number}")
-            self.assertEqual(self.hashes(self.top / f"ours {number}"), wanted["files"])
+            self.assertEqual(hashes(self.top / f"ours {number}"), wanted["files"])
             self.read("restore", wanted["point"], self.top / f"reader {number}")
-            self.assertEqual(self.hashes(self.top / f"reader {number}"), wanted["files"])
+            self.assertEqual(hashes(self.top / f"reader {number}"), wanted["files"])
 
     def test_a_lost_pack_comes_back_from_its_stripe(self):
         packs = sorted((self.vault / "packs").rglob("*"), key=lambda p: p.stat().st_size if p.is_file() else 0)

@@ -6,59 +6,36 @@ independent one, and an incremental one after it. A verify that lists the points
 stripes of packs in the vault itself.
 """
 
-import hashlib
 import json
-import os
 import pathlib
 import random
-import shutil
-import subprocess
 import sys
 import tempfile
 
-HERE = pathlib.Path(__file__).resolve().parent
-NAME = "vault-life"
+from making import Making, hashes
+
 KINDS = ("full", "incremental", "differential", "independent", "incremental")
 
 
 def main():
-    program = os.path.abspath(sys.argv[1])
     dice = random.Random(14)
     with tempfile.TemporaryDirectory() as top:
-        top = pathlib.Path(top)
-        (top / "home").mkdir()
-        source = top / "source"
-        source.mkdir()
+        made = Making("vault-life", sys.argv[1], pathlib.Path(top))
         for name in "abc":
-            (source / name).write_bytes(dice.randbytes(8000))
-        (HERE / f"{NAME}.passphrase").write_text("a golden pass phrase for all to read\n")
-        (HERE / f"{NAME}.passphrase").chmod(0o600)
-        env = {"PATH": os.environ["PATH"], "HOME": str(top / "home"), "HOLDFAST_VAULT": str(top / "vault"), "HOLDFAST_PASSPHRASE_FILE": str(HERE / f"{NAME}.passphrase")}
-
-        def holdfast(*arguments):
-            return subprocess.run([program, *map(str, arguments)], env=env, check=True, capture_output=True).stdout
-
-        holdfast("init", "--no-recovery-key")
+            (made.source / name).write_bytes(dice.randbytes(8000))
         expected = []
         for number, kind in enumerate(KINDS):
             if number == 1:
-                holdfast("key", "rotate")
-            (source / "abc"[number % 3]).write_bytes(dice.randbytes(8000 + number))
+                made.holdfast("key", "rotate")
+            (made.source / "abc"[number % 3]).write_bytes(dice.randbytes(8000 + number))
             kinds = ("--independent",) if kind == "independent" else ("--kind", kind)
-            answer = json.loads(holdfast("backup", "--host", "golden", *kinds, "--json", source))
-            expected.append({"point": answer["point"], "kind": answer["kind"], "independent": answer["independent"],
-                             "files": {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(source.iterdir())}})
-        holdfast("parity", "stripe", "--data", "3", "--parity", "1")
-        holdfast("verify", "--full")
-        holdfast("hold", "add", expected[0]["point"], "--reason", "golden")
-        holdfast("forget", expected[2]["point"], "--grace", "30y", "--reason", "golden")
-        shutil.rmtree(HERE / NAME, ignore_errors=True)
-        shutil.copytree(top / "vault", HERE / NAME)
-    (HERE / f"{NAME}.expected.json").write_text(json.dumps(expected, indent=1) + "\n")
-    for path in sorted((HERE / NAME).rglob("*"), reverse=True):
-        path.chmod(0o755 if path.is_dir() else 0o644)
-        if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
+            answer = json.loads(made.holdfast("backup", "--host", "golden", *kinds, "--json", made.source))
+            expected.append({"point": answer["point"], "kind": answer["kind"], "independent": answer["independent"], "files": hashes(made.source)})
+        made.holdfast("parity", "stripe", "--data", "3", "--parity", "1")
+        made.holdfast("verify", "--full")
+        made.holdfast("hold", "add", expected[0]["point"], "--reason", "golden")
+        made.holdfast("forget", expected[2]["point"], "--grace", "30y", "--reason", "golden")
+        made.keep(expected)
 
 
 main()
