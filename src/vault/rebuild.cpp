@@ -8,7 +8,7 @@
 #include "vault/index.hpp"
 #include "vault/key_objects.hpp"
 #include "vault/pack_reader.hpp"
-#include "vault/pack_writer.hpp"
+#include "vault/run_builder.hpp"
 #include "vault/stock.hpp"
 #include "vault/write_session.hpp"
 
@@ -148,8 +148,7 @@ Status leave_out_what_hangs(const Vault& vault, Index& index, RebuildReport& rep
   };
   for (unsigned round = 0; round < kBaseDepthMax; ++round) {
     std::unordered_set<PackId> concerned;
-    std::vector<IndexedPack> packs;
-    std::vector<IndexEntry> entries;
+    RunBuilder run;
     for (const IndexedPack& p : index.packs()) {
       const auto pack = vault.store().open({ObjectKind::pack, p.id.hex()});
       auto directory = pack ? read_pack_directory(vault, **pack, opener) : Result<PackDirectory>(pack.error());
@@ -168,16 +167,10 @@ Status leave_out_what_hangs(const Vault& vault, Index& index, RebuildReport& rep
       concerned.insert(p.id);
       if (sound.empty()) continue;
       directory->segments = std::move(sound);
-      FinishedPack left = described_by(p.id, p.pack_class, p.stored_bytes, *directory);
-      for (IndexEntry& e : left.entries) e.pack = static_cast<std::uint32_t>(packs.size());
-      packs.push_back(left.pack);
-      entries.insert(entries.end(), left.entries.begin(), left.entries.end());
+      run.add(described_by(p.id, p.pack_class, p.stored_bytes, *directory));
     }
     if (concerned.empty()) return {};
-    std::sort(entries.begin(), entries.end(), [](const IndexEntry& a, const IndexEntry& b) { return a.key < b.key; });
-    std::size_t at = 0;
-    if (!packs.empty())
-      HF_TRY(write_index_run(vault, packs, entries.size(), [&]() -> Result<std::optional<IndexEntry>> { return at < entries.size() ? std::optional(entries[at++]) : std::nullopt; }));
+    if (!run.empty()) HF_TRY(run.write(vault));
     HF_TRY(index.drop_packs(concerned));  // from the other runs
   }
   return {};
@@ -197,19 +190,12 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
   HF_TRY(store.settle(seen));
   progress.items_total = ids.size();
 
-  constexpr std::size_t kRunEntries = 512 * 1024;
-  std::vector<IndexedPack> packs;
-  std::vector<IndexEntry> entries;
+  RunBuilder gathered;
   std::vector<std::string> new_runs;
   const auto write_run = [&]() -> Status {
-    if (packs.empty()) return {};
-    std::sort(entries.begin(), entries.end(), [](const IndexEntry& a, const IndexEntry& b) { return a.key < b.key; });
-    std::size_t at = 0;
-    new_runs.push_back(HF_TRY(write_index_run(vault, packs, entries.size(), [&]() -> Result<std::optional<IndexEntry>> {
-      return at < entries.size() ? std::optional(entries[at++]) : std::nullopt;
-    })));
-    packs.clear();
-    entries.clear();
+    if (gathered.empty()) return {};
+    new_runs.push_back(HF_TRY(gathered.write(vault)));
+    gathered.clear();
     return {};
   };
 
@@ -222,14 +208,12 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
   };
 
   const auto add = [&](const PackId& id, PackClass pack_class, std::uint64_t stored_bytes, const PackDirectory& directory) -> Status {
-    FinishedPack described = described_by(id, pack_class, stored_bytes, directory);
-    for (IndexEntry& e : described.entries) e.pack = static_cast<std::uint32_t>(packs.size());
-    packs.push_back(described.pack);
-    entries.insert(entries.end(), described.entries.begin(), described.entries.end());
+    const FinishedPack described = described_by(id, pack_class, stored_bytes, directory);
+    gathered.add(described);
     ++report.packs;
     report.chunks += described.entries.size();
     ++progress.items_done;
-    return entries.size() >= kRunEntries ? write_run() : Status();
+    return gathered.is_full() ? write_run() : Status();
   };
 
   SegmentOpener opener(vault);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/chunk_reader.hpp"
+#include "vault/run_builder.hpp"
 
 namespace hf {
 namespace {
@@ -136,28 +137,6 @@ Status copy_pack(Vault& vault, ChunkReader& chunks, const PackId& id, RepackPlan
   return {};
 }
 
-Status write_runs(const Vault& vault, std::vector<FinishedPack> packs) {
-  std::vector<IndexedPack> table;
-  std::vector<IndexEntry> entries;
-  const auto write = [&]() -> Status {
-    if (table.empty()) return {};
-    std::sort(entries.begin(), entries.end(), [](const IndexEntry& a, const IndexEntry& b) { return a.key < b.key; });
-    std::size_t at = 0;
-    HF_TRY(write_index_run(vault, table, entries.size(), [&]() -> Result<std::optional<IndexEntry>> { return at < entries.size() ? std::optional(entries[at++]) : std::nullopt; }));
-    table.clear();
-    entries.clear();
-    return {};
-  };
-  constexpr std::size_t kRunEntries = 512 * 1024;
-  for (FinishedPack& p : packs) {
-    for (IndexEntry& e : p.entries) e.pack = static_cast<std::uint32_t>(table.size());
-    table.push_back(p.pack);
-    entries.insert(entries.end(), p.entries.begin(), p.entries.end());
-    if (entries.size() >= kRunEntries) HF_TRY(write());
-  }
-  return write();
-}
-
 }  // namespace
 
 Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std::unordered_set<PackId>& retired, const Needed& needed, const ClaimSet* only_with,
@@ -288,7 +267,13 @@ Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, 
   for (const auto& [key, places] : plan.to_copy_apart)
     if (!places.empty()) plan.to_copy->insert(key);
   if (plan.to_copy->size() > 0) return Error(Code::corrupt, std::to_string(plan.to_copy->size()) + " chunks are not where the index says; nothing was removed", "see what is wrong: holdfast verify");
-  HF_TRY(write_runs(vault, std::move(done)));
+  RunBuilder run;
+  for (const FinishedPack& p : done) {
+    run.add(p);
+    if (!run.is_full() && &p != &done.back()) continue;
+    HF_TRY(run.write(vault));
+    run.clear();
+  }
   return result;
 }
 

@@ -9,9 +9,6 @@
 
 namespace hf {
 namespace {
-/// Entries gathered before a run is written: 16 MiB of them.
-constexpr std::size_t kRunEntries = 512 * 1024;
-
 Error was_fenced() {
   return Error(Code::conflict, "this backup was taken for dead by a prune, and may not commit any more", "run it again: what it stored is found, unless it was removed");
 }
@@ -84,7 +81,7 @@ Status ChunkWriter::finish_pack() {
   const auto pack = std::move(pack_);
   FinishedPack done = HF_TRY(pack->finish());
   session_.bytes_stored.fetch_add(done.pack.stored_bytes, std::memory_order_relaxed);
-  return session_.pack_finished(std::move(done));
+  return session_.pack_finished(done);
 }
 
 Status ChunkWriter::finish() {
@@ -147,7 +144,7 @@ Status WriteSession::adopt() {
   const std::unordered_set<PackId> retired = epoch.absent();
   Stock stock = HF_TRY(take_stock(vault_, *index_));
   std::vector<PackId> orphans = std::move(stock.orphans);
-  std::erase_if(orphans, [&](const PackId& id) { return retired.contains(id); });
+  std::erase_if(orphans, [&](const PackId& id) { return retired.contains(id) || stock.doubtful.contains(id); });
   for (const IndexedPack& p : index_->packs())
     if (retired.contains(p.id)) stock.doubtful.insert(p.id);
   index_->distrust(stock.doubtful);
@@ -186,7 +183,7 @@ Status WriteSession::adopt() {
       for (const ChunkId& base : o.bases) stands = stands && (known.contains(ChunkKey::of(base)) || HF_TRY(index_->find(base)));
       if (!stands) continue;
       for (const IndexEntry& e : o.pack.entries) known.insert(e.key);
-      HF_TRY(pack_finished(std::move(o.pack)));
+      HF_TRY(pack_finished(o.pack));
       o.taken = more = true;
     }
   }
@@ -220,29 +217,17 @@ Result<ChunkRef> WriteSession::add_metadata(ByteView node, std::span<const Chunk
   return ChunkRef{id, static_cast<std::uint32_t>(node.size())};
 }
 
-Status WriteSession::pack_finished(FinishedPack pack) {
+Status WriteSession::pack_finished(const FinishedPack& pack) {
   Lock lock(finished_mutex_);
-  for (IndexEntry& e : pack.entries) e.pack = static_cast<std::uint32_t>(finished_packs_.size());
-  finished_packs_.push_back(pack.pack);
-  finished_entries_.insert(finished_entries_.end(), pack.entries.begin(), pack.entries.end());
-  if (finished_entries_.size() < kRunEntries) return {};
-  return write_run();
+  finished_.add(pack);
+  return finished_.is_full() ? write_run() : Status();
 }
 
 Status WriteSession::write_run() {
-  if (finished_packs_.empty()) return {};
-  std::sort(finished_entries_.begin(), finished_entries_.end(), [](const IndexEntry& a, const IndexEntry& b) { return a.key < b.key; });
-  std::span<const IndexEntry> left(finished_entries_);
-  const std::string run = HF_TRY(write_index_run(vault_, finished_packs_, left.size(), [&left]() -> Result<std::optional<IndexEntry>> {
-    if (left.empty()) return std::optional<IndexEntry>();
-    const IndexEntry entry = left.front();
-    left = left.subspan(1);
-    return std::optional(entry);
-  }));
-  HF_TRY(index_->add_run(run));
-  for (const IndexEntry& e : finished_entries_) claimed_.erase(e.key);  // the index tells of them now
-  finished_packs_.clear();
-  finished_entries_.clear();
+  if (finished_.empty()) return {};
+  HF_TRY(index_->add_run(HF_TRY(finished_.write(vault_))));
+  for (const IndexEntry& e : finished_.entries()) claimed_.erase(e.key);  // the index tells of them now
+  finished_.clear();
   return {};
 }
 
@@ -268,7 +253,7 @@ Status WriteSession::commit(RecoveryPoint& point) {
     Lock lock(finished_mutex_);
     // Each chunk that was claimed lies in a finished pack: else a writer failed, or was not finished, and the point would
     // name what is nowhere.
-    if (claimed_.size() != finished_entries_.size()) return Error(Code::internal, "a chunk was to be stored and was not; no recovery point was made");
+    if (claimed_.size() != finished_.entries().size()) return Error(Code::internal, "a chunk was to be stored and was not; no recovery point was made");
     HF_TRY(write_run());
   }
   auto committed = vault_.store().put({ObjectKind::point, point_id_.hex()}, object);

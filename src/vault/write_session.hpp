@@ -12,6 +12,7 @@
 #include "vault/delta.hpp"
 #include "vault/index.hpp"
 #include "vault/pack_writer.hpp"
+#include "vault/run_builder.hpp"
 
 namespace hf {
 
@@ -102,7 +103,7 @@ class WriteSession {
   WriteSession(Vault& vault, const WriteOptions& options) : vault_(vault), options_(options) {}
   /// Distrusts packs that are missing, damaged or retired, and takes over what no run tells of.
   Status adopt();
-  Status pack_finished(FinishedPack pack);
+  Status pack_finished(const FinishedPack& pack);
   Status write_run() HF_REQUIRES(finished_mutex_);
 
   Vault& vault_;
@@ -114,8 +115,7 @@ class WriteSession {
   ClaimSet claimed_;
 
   Mutex finished_mutex_;
-  std::vector<IndexedPack> finished_packs_ HF_GUARDED_BY(finished_mutex_);
-  std::vector<IndexEntry> finished_entries_ HF_GUARDED_BY(finished_mutex_);
+  RunBuilder finished_ HF_GUARDED_BY(finished_mutex_);
 
   Mutex metadata_mutex_;
   std::unique_ptr<ChunkWriter> metadata_ HF_GUARDED_BY(metadata_mutex_);

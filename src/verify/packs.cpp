@@ -91,6 +91,10 @@ namespace {
 void report_faults(const PackId& id, const PackVerdict& verdict, Survey& survey) {
   const bool orphan = !survey.indexed.contains(id) && !survey.index_damaged && survey.index != nullptr && !survey.indexed.empty();
   if (orphan) {
+    {
+      Lock lock(survey.mutex);
+      survey.damaged_orphans.push_back(id);
+    }
     survey.note("pack " + id.brief() + ", which no index run lists, is damaged; no recovery point needs it (" + verdict.faults.front().message + ")");
     return;
   }

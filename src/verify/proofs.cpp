@@ -124,6 +124,8 @@ Status store_proof(const Vault& vault, Survey& survey) {
     Lock lock(survey.mutex);
     proof.packs = survey.proven;
     for (const auto& [id, ranges] : survey.bad) proof.damaged.push_back(id);
+    proof.damaged.insert(proof.damaged.end(), survey.damaged_orphans.begin(), survey.damaged_orphans.end());
+    std::sort(proof.damaged.begin(), proof.damaged.end());
     // Of what was healed, that which was then read back whole.
     for (const PackId& id : survey.healed)
       if (std::binary_search(proof.packs.begin(), proof.packs.end(), id)) proof.healed.push_back(id);

@@ -53,6 +53,7 @@ struct Survey {
   std::map<PackId, std::vector<BadRange>> bad HF_GUARDED_BY(mutex);  ///< what can't be read; an end of UINT64_MAX: all
   std::vector<PackId> to_compare HF_GUARDED_BY(mutex);        ///< sound, and yet not as the index has them
   std::vector<PackId> proven HF_GUARDED_BY(mutex);
+  std::vector<PackId> damaged_orphans HF_GUARDED_BY(mutex);   ///< in no run: no damage, and yet nothing to rely on
   std::vector<PackId> gone HF_GUARDED_BY(mutex);              ///< that were listed, and can't be found when they are read
   std::uint64_t unknown_packs = 0;                            ///< names among the packs that Holdfast does not give
   std::map<PackId, std::uint64_t> parity;                     ///< packs that have it, and its bytes

@@ -172,6 +172,25 @@ TEST_F(VerifyTest, packs_in_no_run_are_harmless_and_told) {
   EXPECT_EQ(r.notes.size(), 1u);
 }
 
+TEST_F(VerifyTest, a_pack_in_no_run_that_was_found_damaged_is_not_built_on) {
+  const Buffer chunk = noise(500, 77);
+  const ChunkId id = vault->keys().chunk_hash().id(chunk);
+  const Objects before = objects();
+  {
+    auto session = *WriteSession::begin(*vault);
+    auto writer = session->data_writer();
+    ASSERT_TRUE(writer->add(id, chunk));
+    ASSERT_TRUE(writer->finish());
+  }
+  Objects damaged = objects();
+  for (auto& [name, bytes] : damaged)
+    if (name.kind == ObjectKind::pack && !before.contains(name)) bytes[PackHeader::kBytes + FrameHeader::kBytes + 20] ^= 1;
+  reopen(damaged);
+  EXPECT_TRUE(check().sound());
+  EXPECT_EQ(proven_points(*vault)->size(), 2u);
+  EXPECT_TRUE(*(*WriteSession::begin(*vault))->claim(id));
+}
+
 TEST_F(VerifyTest, lists_of_chunks_of_large_files_are_followed) {
   const RecoveryPoint large = backup([&](TreeWriter& t) {
     std::vector<ChunkRef> refs;

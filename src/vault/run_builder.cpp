@@ -1,0 +1,28 @@
+#include "vault/run_builder.hpp"
+
+#include <algorithm>
+
+#include "vault/index.hpp"
+
+namespace hf {
+
+void RunBuilder::add(const FinishedPack& pack) {
+  for (IndexEntry e : pack.entries) {
+    e.pack = static_cast<std::uint32_t>(packs_.size());
+    entries_.push_back(e);
+  }
+  packs_.push_back(pack.pack);
+}
+
+Result<std::string> RunBuilder::write(const Vault& vault) {
+  std::sort(entries_.begin(), entries_.end(), [](const IndexEntry& a, const IndexEntry& b) { return a.key < b.key; });
+  std::size_t at = 0;
+  return write_index_run(vault, packs_, entries_.size(), [&]() -> Result<std::optional<IndexEntry>> { return at < entries_.size() ? std::optional(entries_[at++]) : std::nullopt; });
+}
+
+void RunBuilder::clear() {
+  packs_.clear();
+  entries_.clear();
+}
+
+}  // namespace hf
