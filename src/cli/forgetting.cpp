@@ -26,8 +26,9 @@ Status forget_all(const Vault& vault, const PointList& list, const std::vector<C
   for (const RecoveryPoint& p : list.points) ended.push_back(p.ended_ns);
   for (const ForgottenPoint& f : list.forgotten) ended.push_back(f.point.ended_ns);
   const std::int64_t begins = grace_begins(vault.env().wall_ns(), std::move(ended));
-  for (const Chosen& c : chosen) HF_TRY(forget(vault, c.point->id, {static_cast<std::uint64_t>(grace.ns / kSecondNs), reason.empty() ? c.why : reason, begins}));
-  return {};
+  std::vector<std::pair<PointId, ForgetOptions>> all;
+  for (const Chosen& c : chosen) all.push_back({c.point->id, {static_cast<std::uint64_t>(grace.ns / kSecondNs), reason.empty() ? c.why : reason, begins}});
+  return all.empty() ? Status() : forget(vault, all);
 }
 
 }  // namespace hf::cli

@@ -24,7 +24,7 @@ void judge(Choice& out, const JudgedSource& source, const Retention& retention, 
 /// What the policy says of the points of these sources; points of other sources are `unclaimed`.
 Result<Choice> choose_by_policy(Env& env, const Policy& policy, const std::vector<const SourcePolicy*>& sources, const Vault& vault, const PointList& list);
 
-/// Forgets points of `list`, in order; stops at the first that can't be forgotten. `reason`: in place of each one's own,
+/// Forgets points of `list`; none where one of them is under a hold. `reason`: in place of each one's own,
 /// where not empty.
 Status forget_all(const Vault& vault, const PointList& list, const std::vector<Chosen>& chosen, Span grace, const std::string& reason);
 

@@ -105,7 +105,7 @@ Result<int> run_unstripe(Invocation& in) {
     place.store = store.get();
     if (const auto choice = stripes_choice(*store)) place.choice = *choice;
   } else {
-    place = HF_TRY(find_stripes(in, *store, in.text("stripes")));
+    place = HF_TRY(find_stripes(in, *store, given));
   }
   if (place.problem) return std::move(*place.problem);
   if (place.store == nullptr) return Error(Code::not_found, "no pack of this vault is in a stripe", "another place: --stripes DIR");

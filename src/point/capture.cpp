@@ -408,11 +408,12 @@ Result<std::optional<RecoveryPoint>> choose_parent(RecoveryPoint& point, const P
     point.domain_ns = point.started_ns;
     return std::optional<RecoveryPoint>();
   }
-  auto parent = newest_of(list, point.host, point.paths, choice.kind == PointKind::differential ? std::optional(PointKind::full) : std::nullopt);
-  if (const auto last = newest_of(list, point.host, point.paths)) {
-    point.domain = last->domain;
-    point.domain_ns = last->domain_ns;
+  auto parent = newest_of(list, point.host, point.paths);
+  if (parent) {
+    point.domain = parent->domain;
+    point.domain_ns = parent->domain_ns;
   }
+  if (choice.kind == PointKind::differential) parent = newest_of(list, point.host, point.paths, PointKind::full);
   if (parent && choice.kind != PointKind::full) {
     point.kind = choice.kind;
     point.parent = parent->id;
@@ -526,7 +527,7 @@ Result<CaptureResult> capture_stream(Vault& vault, int input, const std::string&
   std::optional<Entry> before;
   ChunkReader chunks(vault, session->index());
   if (session->stores_deltas() && last)
-      if (auto found = find_path(chunks, last->root, name)) before = std::move(*found);
+    if (auto found = find_path(chunks, last->root, name)) before = std::move(*found);
   Result<Entry> root = engine.run_stream(input, name, std::move(before));
   return end_capture(*session, engine, std::move(point), std::move(root), 1, progress.bytes_done);
 }
