@@ -199,15 +199,25 @@ void NeedGraph::mark_below(const ChunkKey& node, NeedMarks& marks) const {
   }
 }
 
-void NeedGraph::mark_bases(std::span<const PackId> packs, NeedMarks& marks) const {
+void NeedGraph::mark_bases(std::span<const PackId> packs, NeedMarks& marks, const std::function<bool(const PackId&)>& stays) const {
+  const auto mark_all = [&](std::uint64_t bases) {
+    bool more = false;
+    each_range(bases, [&](Number begin, Number end) {
+      for (Number n = begin; n < end; ++n) more = NeedMarks::set(marks.marked_, n) || more;
+    });
+    return more;
+  };
   std::vector<std::uint64_t> waiting;  // segments none of whose chunks is needed so far
   for (const PackId& id : packs) {
     const auto found = packs_.find(id);
     HF_ASSERT(found != packs_.end());
+    const bool all = stays && stays(id);
     std::uint64_t at = found->second.at;
     for (std::uint32_t i = 0; i < found->second.count; ++i) {
-      waiting.push_back(at);
-      for (int list = 0; list < 2; ++list) at = each_range(at, [](Number, Number) {});
+      const std::uint64_t bases = each_range(at, [](Number, Number) {});
+      if (all) mark_all(bases);
+      else waiting.push_back(at);
+      at = each_range(bases, [](Number, Number) {});
     }
   }
   for (bool more = true; more;) {  // each round takes at least one segment off the list
@@ -218,9 +228,7 @@ void NeedGraph::mark_bases(std::span<const PackId> packs, NeedMarks& marks) cons
         for (Number n = begin; n < end && !needed; ++n) needed = marks.has(n);
       });
       if (!needed) return false;
-      each_range(bases, [&](Number begin, Number end) {
-        for (Number n = begin; n < end; ++n) more = NeedMarks::set(marks.marked_, n) || more;
-      });
+      more = mark_all(bases) || more;
       return true;
     });
   }

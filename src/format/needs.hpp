@@ -11,6 +11,7 @@
 // INVARIANT (MUST: else a prune would remove what is needed): a node is known only with all nodes below it.
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <span>
 #include <unordered_map>
@@ -65,10 +66,17 @@ class NeedGraph {
   void add_pack(const PackId& pack, std::span<const Delta> deltas);
 
   // --- asking ---
+  /// Marks the chunks that `is_needed` says yes to.
+  template <class Ask>
+  void mark_those(Ask&& is_needed, NeedMarks& marks) const {
+    for (Number n = 0; n < keys_.size(); ++n)
+      if (is_needed(keys_[n])) NeedMarks::set(marks.marked_, n);
+  }
   /// Marks a known node and everything below it.
   void mark_below(const ChunkKey& node, NeedMarks& marks) const;
   /// Marks what segments with a marked chunk have as bases, and theirs, as far as they lie in these packs, all known.
-  void mark_bases(std::span<const PackId> packs, NeedMarks& marks) const;
+  /// Segments in packs that stay need theirs in any case.
+  void mark_bases(std::span<const PackId> packs, NeedMarks& marks, const std::function<bool(const PackId&)>& stays = nullptr) const;
   /// The same for one segment that is in no pack of these: `bases` are needed whatever becomes of it.
   void mark(std::span<const ChunkKey> bases, NeedMarks& marks);
   template <class Visit>

@@ -83,7 +83,10 @@ Status TreeMarker::mark(const Vault& vault, const Index& index, std::span<const 
   NeedMarks marks;
   for (const RecoveryPoint* p : points)
     if (p->root.directory) graph_.mark_below(ChunkKey::of(p->root.directory->id), marks);
-  learned_ = HF_TRY(close_over_bases(vault, index, graph_, marks)) || learned_;
+  const KnownDeltas deltas = HF_TRY(learn_deltas(vault, index, graph_));
+  learned_ = learned_ || deltas.learned;
+  graph_.mark(deltas.unclear, marks);
+  graph_.mark_bases(deltas.packs, marks);
   graph_.for_each_marked(marks, [&](const ChunkKey& key) { live.insert(key); });
   if (scope == Scope::every_point && learned_) {
     std::vector<PackId> packs;
@@ -92,6 +95,19 @@ Status TreeMarker::mark(const Vault& vault, const Index& index, std::span<const 
     learned_ = false;
   }
   return {};
+}
+
+Result<bool> TreeMarker::hold_up(const Vault& vault, const Index& index, const std::function<bool(const PackId&)>& stays, ClaimSet& live) {
+  load(vault);
+  const KnownDeltas deltas = HF_TRY(learn_deltas(vault, index, graph_));
+  learned_ = learned_ || deltas.learned;
+  NeedMarks marks;
+  graph_.mark_those([&](const ChunkKey& key) { return live.contains(key); }, marks);
+  graph_.mark(deltas.unclear, marks);
+  graph_.mark_bases(deltas.packs, marks, stays);
+  bool added = false;
+  graph_.for_each_marked(marks, [&](const ChunkKey& key) { added = live.insert(key) || added; });
+  return added;
 }
 
 }  // namespace hf

@@ -16,6 +16,7 @@ class TreeMarker final : public Marker {
   explicit TreeMarker(unsigned jobs) : jobs_(jobs) {}
   /// Each distinct node that is not known is read once. Fails at the first that can't be read.
   Status mark(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, Scope scope, ClaimSet& live, Progress& progress) override;
+  Result<bool> hold_up(const Vault& vault, const Index& index, const std::function<bool(const PackId&)>& stays, ClaimSet& live) override;
   /// Nodes that were read from the vault so far.
   std::uint64_t nodes_read() const { return nodes_read_; }
 

@@ -42,74 +42,34 @@ Status scan_bases(const Vault& vault, SegmentOpener& opener, const PackId& id, s
 
 }  // namespace
 
-Result<DeltaMap> DeltaMap::read(const Vault& vault, const Index& index) {
-  DeltaMap out;
+Result<KnownDeltas> learn_deltas(const Vault& vault, const Index& index, NeedGraph& graph) {
+  KnownDeltas out;
   SegmentOpener opener(vault);
   for (const IndexedPack& p : index.packs()) {
+    if (graph.knows_pack(p.id)) {
+      out.packs.push_back(p.id);
+      continue;
+    }
+    std::vector<NeedGraph::Delta> deltas;
     const auto told = for_each_delta(vault, opener, p.id, [&](const SegmentInfo& s) -> Status {
-      Delta& d = out.deltas_.emplace_back();
-      d.pack = p.id;
+      NeedGraph::Delta& d = deltas.emplace_back();
       for (const auto& [id, bytes] : s.chunks) d.chunks.push_back(ChunkKey::of(id));
       for (const ChunkId& base : s.bases) d.bases.push_back(ChunkKey::of(base));
       return {};
     });
-    if (told || told.error().code == Code::not_found) continue;
-    // A rehearsed prune has kept no more than the size of a pack that it made: it holds what is needed, and what that
-    // stands on is needed anyway.
-    if (told.error().code == Code::refused) continue;
-    if (told.error().code != Code::corrupt) return told.error();
-    Delta& d = out.deltas_.emplace_back();
-    d.pack = p.id;
-    HF_TRY(scan_bases(vault, opener, p.id, d.bases));
+    if (told) {
+      graph.add_pack(p.id, deltas);
+      out.packs.push_back(p.id);
+      out.learned = true;
+    } else if (told.error().code == Code::corrupt) {
+      HF_TRY(scan_bases(vault, opener, p.id, out.unclear));
+    } else if (told.error().code != Code::not_found && told.error().code != Code::refused) {
+      // Refused: a rehearsed prune has kept no more than the size of a pack that it made. It holds what is needed, and what
+      // that stands on is needed anyway.
+      return told.error();
+    }
   }
   return out;
-}
-
-bool DeltaMap::hold_up(const std::function<bool(const PackId&)>& stays, ClaimSet& live) const {
-  std::vector<const Delta*> left;
-  for (const Delta& d : deltas_) left.push_back(&d);
-  bool added = false;
-  for (bool more = true; more;) {  // each round takes at least one segment off the list
-    more = false;
-    std::erase_if(left, [&](const Delta* d) {
-      const bool needed = d->chunks.empty() || std::any_of(d->chunks.begin(), d->chunks.end(), [&](const ChunkKey& key) { return live.contains(key); });
-      if (!needed && !stays(d->pack)) return false;
-      for (const ChunkKey& base : d->bases) more = live.insert(base) || more;
-      return true;
-    });
-    added = added || more;
-  }
-  return added;
-}
-
-Result<bool> close_over_bases(const Vault& vault, const Index& index, NeedGraph& graph, NeedMarks& marks) {
-  SegmentOpener opener(vault);
-  std::vector<PackId> known;
-  std::vector<ChunkKey> unclear;
-  bool learned = false;
-  for (const IndexedPack& p : index.packs()) {
-    if (!graph.knows_pack(p.id)) {
-      std::vector<NeedGraph::Delta> deltas;
-      const auto told = for_each_delta(vault, opener, p.id, [&](const SegmentInfo& s) -> Status {
-        NeedGraph::Delta& d = deltas.emplace_back();
-        for (const auto& [id, bytes] : s.chunks) d.chunks.push_back(ChunkKey::of(id));
-        for (const ChunkId& base : s.bases) d.bases.push_back(ChunkKey::of(base));
-        return {};
-      });
-      if (!told && told.error().code == Code::not_found) continue;
-      if (!told && told.error().code != Code::corrupt) return told.error();
-      if (!told) {
-        HF_TRY(scan_bases(vault, opener, p.id, unclear));
-        continue;
-      }
-      graph.add_pack(p.id, deltas);
-      learned = true;
-    }
-    known.push_back(p.id);
-  }
-  graph.mark(unclear, marks);
-  graph.mark_bases(known, marks);
-  return learned;
 }
 
 Status distrust_what_stands_on_distrusted(const Vault& vault, Index& index, std::unordered_set<PackId> distrusted) {

@@ -2,7 +2,7 @@
 // Which segments stand on which chunks: a delta segment opens only as long as its bases do (docs/format/pack.md).
 //
 // For who deletes: a chunk is needed if a point needs it, or if a segment with a needed chunk has it as a base
-// (close_over_bases()). And also if any segment has it as a base that lies in a pack which stays (DeltaMap::hold_up()):
+// (Marker::mark()). And also if any segment has it as a base that lies in a pack which stays (Marker::hold_up()):
 // the index tells of every chunk of such a pack, whether a point needs it now or not, and the next backup that meets its
 // content relies on it. INVARIANT: what an index run tells of can be opened, as far as nothing is damaged.
 
@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "format/needs.hpp"
-#include "vault/claim_set.hpp"
 #include "vault/index.hpp"
 #include "vault/pack_reader.hpp"
 
@@ -25,28 +24,14 @@ Status for_each_delta(const Vault& vault, SegmentOpener& opener, const PackId& p
 /// Visits the chunks that segments of these packs need as bases: directly, and each as often as it is named.
 Status for_each_base(const Vault& vault, std::span<const PackId> packs, const std::function<Status(const ChunkId& base)>& visit);
 
-/// The delta segments of all packs that an index tells of, read from the packs' directories; of a pack whose directory does
-/// not open, from its segments themselves. Memory: about 50 bytes for each chunk that is stored as a delta. One thread.
-class DeltaMap {
- public:
-  static Result<DeltaMap> read(const Vault& vault, const Index& index);
-  /// Adds to `live` the bases of segments that have a live chunk, or lie in a pack that stays, and theirs. True where some
-  /// were not in it.
-  bool hold_up(const std::function<bool(const PackId&)>& stays, ClaimSet& live) const;
-
- private:
-  struct Delta {
-    PackId pack;
-    std::vector<ChunkKey> chunks;  // empty: unknown, and so it counts as needed
-    std::vector<ChunkKey> bases;
-  };
-  std::vector<Delta> deltas_;
+/// What a graph knows of the deltas in the packs of an index, and what can't be known.
+struct KnownDeltas {
+  std::vector<PackId> packs;      ///< known to the graph
+  std::vector<ChunkKey> unclear;  ///< bases that packs name whose directories do not open: needed, whatever stands on them
+  bool learned = false;           ///< the graph knows more than before
 };
-
-/// Marks the chunks that segments with a marked chunk have as bases, and theirs, in all packs of the index. Reads the
-/// directories of packs that the graph does not know, and tells it of them: then it gives true. Where a directory does not
-/// open, every base that the pack's segments name counts, and nothing is told.
-Result<bool> close_over_bases(const Vault& vault, const Index& index, NeedGraph& graph, NeedMarks& marks);
+/// Tells the graph of the packs that it does not know: reads their directories, each once in the life of a graph.
+Result<KnownDeltas> learn_deltas(const Vault& vault, const Index& index, NeedGraph& graph);
 
 /// Packs of the index that are not distrusted themselves, and yet hold a segment that stands, at whatever depth, on a
 /// chunk that lies in distrusted packs alone. Reads the directories of all packs, so ask only where some are distrusted.

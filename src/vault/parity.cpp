@@ -33,14 +33,16 @@ Status check_parity_choice(ObjectStore& store) {
   return choice ? Status() : Status(choice.error());
 }
 
-Status choose_parity(ObjectStore& store, const std::optional<ParityChoice>& choice) {
-  if (!choice) return store.remove(parity_choice_name());
-  const Buffer object = choice->encode();
-  const auto put = store.put(parity_choice_name(), object);
+Status write_note(ObjectStore& store, const ObjectName& name, ByteView note) {
+  const auto put = store.put(name, note);
   if (put || put.error().code != Code::already_exists) return put;
-  const auto upload = HF_TRY(store.create(ObjectKind::parity));
-  HF_TRY(upload->append(object));
-  return upload->replace(parity_choice_name());
+  const auto upload = HF_TRY(store.create(name.kind));
+  HF_TRY(upload->append(note));
+  return upload->replace(name);
+}
+
+Status choose_parity(ObjectStore& store, const std::optional<ParityChoice>& choice) {
+  return choice ? write_note(store, parity_choice_name(), choice->encode()) : store.remove(parity_choice_name());
 }
 
 // --- making it ---

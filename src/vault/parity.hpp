@@ -20,6 +20,10 @@ namespace hf {
 inline ObjectName parity_choice_name() { return {ObjectKind::parity, "00"}; }
 inline ObjectName parity_name(const PackId& pack) { return {ObjectKind::parity, pack.hex()}; }
 
+/// Stores a note that may change, in place of an older one: the one kind of object that is not immutable. Whoever reads it
+/// finds the old one or the new one.
+Status write_note(ObjectStore& store, const ObjectName& name, ByteView note);
+
 /// Do new packs get parity? Where the choice is there and can't be read, they do: better too much than too little.
 Result<std::optional<ParityChoice>> parity_choice(ObjectStore& store);
 /// Is the note of the choice, if there is one, what was written? parity_choice() makes do with a damaged one.

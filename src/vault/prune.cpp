@@ -6,7 +6,6 @@
 #include <set>
 
 #include "store/overlay/overlay_store.hpp"
-#include "vault/bases.hpp"
 #include "vault/inventory.hpp"
 #include "vault/point_book.hpp"
 #include "vault/recompress.hpp"
@@ -18,14 +17,6 @@ namespace hf {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000, kHour = 3600 * kSecond, kDay = 24 * kHour;
-
-Result<std::map<PackId, std::uint64_t>> listed_packs(const Vault& vault) {
-  std::map<PackId, std::uint64_t> out;
-  HF_TRY(vault.store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t bytes) {
-    if (const auto id = PackId::parse(name)) out.emplace(*id, bytes);
-  }));
-  return out;
-}
 
 /// All points that exist, forgotten ones too, listed anew; an error where one can't be read. Loans until the next call.
 Result<std::vector<const RecoveryPoint*>> existing_points(const Vault& vault, PointBook& book) {
@@ -120,7 +111,6 @@ Result<std::unordered_set<PackId>> Pruner::needed_since(const Retirement& retire
   std::erase_if(since, [&](const RecoveryPoint* p) { return std::binary_search(retirement.marked.begin(), retirement.marked.end(), p->id); });
   ClaimSet live;
   if (!since.empty()) HF_TRY(marker_.mark(vault_, index, since, Marker::Scope::some_points, live, progress_));
-  const DeltaMap deltas = HF_TRY(DeltaMap::read(vault_, index));
   const std::unordered_set<PackId> mine(retirement.packs.begin(), retirement.packs.end());
   std::unordered_set<PackId> needed;
   const auto stays = [&](const PackId& id) {
@@ -141,7 +131,7 @@ Result<std::unordered_set<PackId>> Pruner::needed_since(const Retirement& retire
       }
       if (!elsewhere && !here.empty() && live.contains(key)) needed.insert(here.begin(), here.end());
     }
-  } while (deltas.hold_up(stays, live));
+  } while (HF_TRY(marker_.hold_up(vault_, index, stays, live)));
   if (since.empty()) return needed;
   // Packs without chunks hold copies of small objects, perhaps of these points.
   for (const IndexedPack& p : index.packs())
@@ -238,6 +228,7 @@ Status Pruner::remove_condemned() {
   const auto listed = index->packs();
   changed_ = changed_ || std::any_of(listed.begin(), listed.end(), [&](const IndexedPack& p) { return gone.contains(p.id); });
   HF_TRY(index->drop_packs(gone));
+  HF_TRY(drop_condemned(vault_, *index, record.absent()));
   for (const PackId& id : gone) {
     HF_TRY(stop_if_asked());
     const ObjectName name{ObjectKind::pack, id.hex()};
@@ -330,7 +321,6 @@ Result<bool> Pruner::retire() {
     limits.recompress = HF_TRY(ask_recompress(vault_, *options_.recompress_level, progress_));
   }
   // A pack that stays keeps every delta in it readable, so its bases stay too; and then other packs may.
-  std::optional<DeltaMap> deltas;
   ClaimSet& live = needed.of(by_domain.empty() ? std::nullopt : by_domain.rbegin()->first);
   RepackPlan plan;
   std::unordered_set<PackId> goes;
@@ -340,8 +330,7 @@ Result<bool> Pruner::retire() {
     goes.insert(plan.dead.begin(), plan.dead.end());
     goes.insert(plan.repack.begin(), plan.repack.end());
     if (plan.dead.empty() && plan.repack.empty()) break;
-    if (!deltas) deltas = HF_TRY(DeltaMap::read(vault_, *index));
-    again = deltas->hold_up([&](const PackId& id) { return stock.listed.contains(id) && !goes.contains(id); }, live);
+    again = HF_TRY(marker_.hold_up(vault_, *index, [&](const PackId& id) { return stock.listed.contains(id) && !goes.contains(id); }, live));
   }
   report_.packs = stock.listed.size();
   report_.bytes_unused = plan.bytes_unused_left;
@@ -387,7 +376,9 @@ Result<bool> Pruner::retire() {
     next.retired.push_back(std::move(r));
   }
   if (!HF_TRY(decide(vault_, before, next))) return false;
-  if (!plan.vanished.empty()) HF_TRY(index->drop_packs({plan.vanished.begin(), plan.vanished.end()}));  // lost, and not missed
+  if (plan.vanished.empty()) return true;
+  HF_TRY(index->drop_packs({plan.vanished.begin(), plan.vanished.end()}));  // lost, and not missed
+  HF_TRY(drop_condemned(vault_, *index, retired_before));
   return true;
 }
 
@@ -414,7 +405,7 @@ Result<PruneReport> Pruner::run() {
     // done its work.
     const EpochRecord left = HF_TRY(newest_epoch(vault_));
     if (!left.retired.empty() || !left.condemned.empty()) {
-      for (const auto& [pack, bytes] : HF_TRY(listed_packs(vault_))) {
+      for (const auto& [pack, bytes] : HF_TRY(list_pack_sizes(vault_.store()))) {
         if (!left.is_absent(pack)) continue;
         ++report_.packs_waiting;
         report_.bytes_waiting += bytes;

@@ -9,6 +9,8 @@
 // Crash story: at every step what was done is whole and what was not is as before. Copies without an epoch are chunks
 // stored twice; an epoch without removals is gone on with by the next prune; packs leave the index before they are removed.
 
+#include <functional>
+
 #include "base/progress.hpp"
 #include "vault/deletion.hpp"
 #include "vault/write_session.hpp"
@@ -54,6 +56,9 @@ class Marker {
   /// Puts the keys of all chunks that these points need into `live`: contents, nodes, and what deltas build on. Fails where
   /// something can't be read, and so nobody knows what is needed below it.
   virtual Status mark(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, Scope scope, ClaimSet& live, Progress& progress) = 0;
+  /// Adds to `live` what delta segments build on that have a live chunk, or lie in a pack that stays, and theirs. True where
+  /// some was not in it.
+  virtual Result<bool> hold_up(const Vault& vault, const Index& index, const std::function<bool(const PackId&)>& stays, ClaimSet& live) = 0;
 };
 
 /// Where packs are in stripes, what stays of a stripe is put into a new one before others of it go (restripe.hpp); NotFound where

@@ -30,15 +30,18 @@ Result<Stock> take_stock(const Vault& vault, const Index& index) {
 }
 
 Status drop_condemned(const Vault& vault, Index& index, const std::unordered_set<PackId>& retired) {
-  const EpochRecord now = HF_TRY(newest_epoch(vault));
-  std::unordered_set<PackId> gone;
-  for (const IndexedPack& p : index.packs()) {
-    if (std::binary_search(now.condemned.begin(), now.condemned.end(), p.id)) gone.insert(p.id);
-    if (!retired.contains(p.id)) continue;
-    const auto there = vault.store().open({ObjectKind::pack, p.id.hex()});
-    if (!there && there.error().code == Code::not_found) gone.insert(p.id);
+  for (;;) {  // dropping makes runs, too
+    const EpochRecord now = HF_TRY(newest_epoch(vault));
+    std::unordered_set<PackId> gone;
+    for (const IndexedPack& p : index.packs()) {
+      if (std::binary_search(now.condemned.begin(), now.condemned.end(), p.id)) gone.insert(p.id);
+      if (!retired.contains(p.id)) continue;
+      const auto there = vault.store().open({ObjectKind::pack, p.id.hex()});
+      if (!there && there.error().code == Code::not_found) gone.insert(p.id);
+    }
+    if (gone.empty()) return {};
+    HF_TRY(index.drop_packs(gone));
   }
-  return gone.empty() ? Status() : index.drop_packs(gone);
 }
 
 }  // namespace hf

@@ -18,7 +18,8 @@ Result<Stock> take_stock(const Vault& vault, const Index& index);
 
 /// For who has made a run out of what older runs, or packs, tell: a prune that condemned packs meanwhile dropped them from
 /// the runs that it saw, perhaps before ours was there. Drops them now. `retired`: those that were retired when our lease
-/// was there; what is retired later waits for us.
+/// was there; what is retired later waits for us. Between the two, and after a crash there, the index may name a pack that
+/// is gone: who relies on packs asks the store which are there, and the next prune drops the rest.
 Status drop_condemned(const Vault& vault, Index& index, const std::unordered_set<PackId>& retired);
 
 }  // namespace hf

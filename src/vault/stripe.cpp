@@ -4,6 +4,7 @@
 
 #include "base/assert.hpp"
 #include "codec/erasure.hpp"
+#include "vault/parity.hpp"
 
 namespace hf {
 namespace {
@@ -46,13 +47,7 @@ Result<std::optional<StripesChoice>> stripes_choice(ObjectStore& store) {
 }
 
 Status choose_stripes(ObjectStore& store, const std::optional<StripesChoice>& choice) {
-  if (!choice) return store.remove(stripes_choice_name());
-  const Buffer object = choice->encode();
-  const auto put = store.put(stripes_choice_name(), object);
-  if (put || put.error().code != Code::already_exists) return put;
-  const auto upload = HF_TRY(store.create(ObjectKind::parity));
-  HF_TRY(upload->append(object));
-  return upload->replace(stripes_choice_name());
+  return choice ? write_note(store, stripes_choice_name(), choice->encode()) : store.remove(stripes_choice_name());
 }
 
 // --- finding ---
