@@ -40,11 +40,12 @@ Result<int> run(Invocation& in) {
   }
   Json problems = Json::array();
   for (const std::string& p : report.problems) problems.push_back(printable(p));
-  in.out.json({{"packs", report.packs}, {"packs_torn", report.packs_torn}, {"packs_lost", report.packs_lost}, {"packs_from_stripes", stripes.packs}, {"packs_missing", stripes.failed.size()}, {"chunks", report.chunks}, {"points_restored", report.points_restored},
+  in.out.json({{"packs", report.packs}, {"packs_healed", report.packs_healed}, {"packs_torn", report.packs_torn}, {"packs_lost", report.packs_lost}, {"packs_from_stripes", stripes.packs}, {"packs_missing", stripes.failed.size()}, {"chunks", report.chunks}, {"points_restored", report.points_restored},
                {"slots_restored", report.slots_restored}, {"rotations_restored", report.rotations_restored}, {"description_restored", report.config_restored}, {"problems", std::move(problems)}});
   for (const std::string& p : report.problems) in.out.warn(printable(p));
   in.out.line("Made the index anew: " + counted(report.chunks, "chunk", "chunks") + " in " + counted(report.packs, "pack", "packs") + ".");
   if (report.points_restored > 0) in.out.line("Brought back " + counted(report.points_restored, "recovery point", "recovery points") + ".");
+  if (report.packs_healed > 0) in.out.line(counted(report.packs_healed, "pack was", "packs were") + " damaged and mended from parity.");
   if (report.packs_torn > 0) in.out.line(counted(report.packs_torn, "pack was", "packs were") + " damaged and read segment by segment.");
   if (report.packs_lost > 0)
     in.out.error(Error(Code::corrupt, counted(report.packs_lost, "pack does", "packs do") + " not open at all", "bring them back from another copy of the vault, and rebuild again"));
@@ -65,7 +66,7 @@ const Verb& rebuild_verb() {
            "broken off and run again.",
            "Packs that are missing come back first, where they are in stripes (`holdfast help parity stripe`) whose place the vault's note or --stripes tells.",
            "A key slot or a recovery point that was removed on purpose comes back only if no key slot is left, or its copy lies in a pack.",
-           "JSON: {\"packs\", \"packs_torn\", \"packs_lost\", \"packs_from_stripes\", \"packs_missing\": known from stripes, and not brought back, \"chunks\", \"points_restored\", \"slots_restored\", \"rotations_restored\", \"description_restored\", \"problems\"}. "
+           "JSON: {\"packs\", \"packs_healed\": from their parity, \"packs_torn\": read segment by segment, \"packs_lost\", \"packs_from_stripes\", \"packs_missing\": known from stripes, and not brought back, \"chunks\", \"points_restored\", \"slots_restored\", \"rotations_restored\", \"description_restored\", \"problems\"}. "
            "Exit status 5 where a pack is damaged or missing."},
       .examples = {{"holdfast rebuild", "After `verify` said that the index is damaged."}, {"holdfast rebuild --vault /media/usb/found", "A folder of which only packs/ is left."},
                    {"holdfast rebuild --stripes /media/second/stripes", "Also with some packs gone, from stripes."}},

@@ -5,6 +5,7 @@
 
 #include "vault/chunk_reader.hpp"
 #include "vault/deletion.hpp"
+#include "vault/heal.hpp"
 #include "vault/index.hpp"
 #include "vault/key_objects.hpp"
 #include "vault/pack_reader.hpp"
@@ -220,23 +221,39 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
   std::vector<TornPack> torn_packs;
   for (const PackId& id : ids) {
     if (progress.stop_requested) return Error(Code::cancelled, "stopped", "the old index is still in use; run it again: holdfast rebuild");
-    const auto reader = store.open({ObjectKind::pack, id.hex()});
+    auto reader = store.open({ObjectKind::pack, id.hex()});
     if (!reader) {
       could_not_read(id, reader.error());
       continue;
     }
     PackHeader header;
-    auto directory = read_pack_directory(vault, **reader, opener, &header);
+    auto pack = std::move(*reader);
+    auto directory = read_pack_directory(vault, *pack, opener, &header);
     if (!directory && is_transient(directory.error())) {
       could_not_read(id, directory.error());
       continue;
+    }
+    // Mended first, where its parity can: else the index lacks what a later healing brings back.
+    if (!directory && heal_pack(store, id)) {
+      const std::string damage = directory.error().message;
+      auto again = store.open({ObjectKind::pack, id.hex()});
+      if (!again) {
+        could_not_read(id, again.error());
+        continue;
+      }
+      pack = std::move(*again);
+      directory = read_pack_directory(vault, *pack, opener, &header);
+      if (directory) {
+        report.problems.push_back("pack " + id.brief() + ": " + damage + "; mended from its parity");
+        ++report.packs_healed;
+      }
     }
     if (!directory) {
       report.problems.push_back("pack " + id.brief() + ": " + directory.error().message + "; read segment by segment");
       torn_packs.emplace_back().id = id;  // later: its deltas need the index of the others
       continue;
     }
-    HF_TRY(add(id, header.pack_class, (*reader)->size(), *directory));
+    HF_TRY(add(id, header.pack_class, pack->size(), *directory));
   }
   HF_TRY(write_run());
 

@@ -7,6 +7,7 @@
 
 #include "store/memory/memory_store.hpp"
 #include "vault/chunk_reader.hpp"
+#include "vault/parity.hpp"
 #include "vault/write_session.hpp"
 
 namespace hf {
@@ -112,6 +113,31 @@ TEST_F(RebuildTest, torn_packs_are_read_segment_by_segment) {
   ASSERT_TRUE(rebuild_from(torn));
   EXPECT_GE(report.packs_torn, 1u);
   EXPECT_EQ(readable(), chunks.size());
+}
+TEST_F(RebuildTest, a_torn_pack_is_mended_from_its_parity_first_and_nothing_of_it_is_left_out) {
+  backup(300, 30'000);
+  const Objects bare = objects();
+  for (const auto& [name, bytes] : bare)
+    if (name.kind == ObjectKind::pack) {
+      ASSERT_TRUE(make_parity(vault->store(), *PackId::parse(name.name)));
+    }
+  Objects torn = objects();
+  std::size_t hit = 0;
+  for (auto& [name, bytes] : torn)
+    if (name.kind == ObjectKind::pack && bytes.size() > 1'000'000) {
+      bytes.resize(bytes.size() - 100);  // no directory
+      bytes[bytes.size() / 2] ^= 1;      // and a segment that does not open
+      ++hit;
+    }
+  ASSERT_TRUE(rebuild_from(torn));
+  EXPECT_EQ(report.packs_healed, hit);
+  EXPECT_EQ(report.packs_torn + report.packs_lost, 0u);
+  EXPECT_EQ(readable(), chunks.size());
+  const Objects now = objects();
+  for (const auto& [name, bytes] : bare)
+    if (name.kind == ObjectKind::pack) {
+      EXPECT_EQ(now.at(name), bytes);
+    }
 }
 TEST_F(RebuildTest, of_a_pack_cut_anywhere_every_whole_segment_comes_back) {
   backup(200, 30'000);

@@ -368,7 +368,7 @@ class Reader(World):
         dice = random.Random(6)
         self.source.mkdir()
         (self.source / "file").write_bytes(dice.randbytes(500_000))
-        self.holdfast("init", "--no-recovery-key")
+        self.holdfast("init", "--no-recovery-key", "--no-parity")
         for _ in range(4):
             self.holdfast("backup", self.source, "--kind", "full")
             with open(self.source / "file", "r+b") as f:
