@@ -202,6 +202,10 @@ void RestoreEngine::fetch_unit(Window& window, const Unit& unit, Worker& w) {
     whole = static_cast<bool>((*reader)->read(begin, w.frames));
     if (whole) tally_.bytes_fetched += end - begin;
   }
+  const auto open = [&w](ByteView frame) {
+    Unfolding unfolding{.identifies_bases = false};  // place_segment() identifies what comes out
+    return w.opener.open(frame, w.segment, unfolding);
+  };
   for (std::size_t s = unit.first; s < unit.last; ++s) {
     const Want& want = want_of(s);
     const std::uint64_t at = want.segment & UINT32_MAX;
@@ -211,13 +215,13 @@ void RestoreEngine::fetch_unit(Window& window, const Unit& unit, Worker& w) {
     } else if (want.stored_bytes > kSegmentStoredMax) {
       opened = Error(Code::corrupt, "the index gives an impossible size");
     } else if (whole) {
-      opened = w.opener.open(ByteView(w.frames).subspan(at - begin, want.stored_bytes), w.segment);
+      opened = open(ByteView(w.frames).subspan(at - begin, want.stored_bytes));
     } else {  // perhaps only a part of the pack is gone: one by one
       Buffer frame(want.stored_bytes);
       opened = (*reader)->read(at, frame);
       if (opened) {
         tally_.bytes_fetched += frame.size();
-        opened = w.opener.open(frame, w.segment);
+        opened = open(frame);
       }
     }
     if (opened) {
@@ -268,6 +272,8 @@ void RestoreEngine::place_segment(Window& window, const Segment& segment, Worker
     if (i > 0 && want(i).chunk != want(i - 1).chunk) ++distinct;
     w.good[i] = w.views[distinct].size() == want(i).bytes && w.digests[distinct] == want(i).id.bytes;
   }
+  // Perhaps one of its bases was something else than it should be: they are identified then.
+  if (!w.segment.bases_identified && std::find(w.good.begin(), w.good.end(), false) != w.good.end() && find_elsewhere(window, segment, w)) return place_segment(window, segment, w);
   // Place file by file.
   w.order.resize(count);
   for (std::size_t i = 0; i < count; ++i) w.order[i] = static_cast<std::uint32_t>(i);

@@ -84,7 +84,7 @@ Result<std::shared_ptr<const OpenedSegment>> ChunkReader::segment(const ChunkPla
   std::unique_ptr<Tools> tools;
   {
     Lock lock(mutex_);
-    if (const auto at = by_key_.find(key); at != by_key_.end()) {
+    if (const auto at = by_key_.find(key); at != by_key_.end() && (at->second->segment->bases_identified || !unfolding.identifies_bases)) {
       recent_.splice(recent_.begin(), recent_, at->second);
       return recent_.front().segment;
     }
@@ -106,7 +106,10 @@ Result<std::shared_ptr<const OpenedSegment>> ChunkReader::segment(const ChunkPla
   HF_TRY(fetch(place, tools->opener, tools->frame, *loaded, unfolding));
   Lock lock(mutex_);
   idle_tools_.push_back(std::move(tools));
-  if (by_key_.contains(key)) return std::shared_ptr<const OpenedSegment>(loaded);  // another thread was quicker
+  if (const auto at = by_key_.find(key); at != by_key_.end()) {  // another thread was quicker, or it was opened with bases that nobody identified
+    if (!at->second->segment->bases_identified) at->second->segment = loaded;
+    return std::shared_ptr<const OpenedSegment>(loaded);
+  }
   cached_bytes_ += loaded->plain.size();
   recent_.push_front({key, loaded});
   by_key_[key] = recent_.begin();
@@ -137,6 +140,8 @@ Result<LoadedChunk> ChunkReader::read_at(const ChunkId& id, const ChunkPlace& pl
   LoadedChunk out;
   out.segment = HF_TRY(segment(place, unfolding));
   out.bytes = out.segment->chunk(place.chunk);
+  const bool is_base = unfolding.depth > 0;
+  if (is_base && !unfolding.identifies_bases) return out;
   if (vault_.keys().chunk_hash().id(out.bytes) != id)
     return Error(Code::corrupt, "pack " + place.pack.brief() + " holds something else where chunk " + id.brief() + " should be", "find what is affected: holdfast verify")
         .with_object("packs/" + place.pack.hex());
@@ -149,8 +154,10 @@ Result<LoadedChunk> ChunkReader::read_from(const ChunkId& id, const ChunkPlace& 
 }
 
 Result<LoadedChunk> ChunkReader::read(const ChunkId& id) {
-  Unfolding unfolding;
-  return read(id, unfolding);
+  Unfolding quick{.identifies_bases = false};
+  if (auto loaded = read(id, quick)) return loaded;
+  Unfolding careful;
+  return read(id, careful);
 }
 
 Result<LoadedChunk> ChunkReader::read_by(const Index& index, const ChunkId& id, Unfolding& unfolding) {

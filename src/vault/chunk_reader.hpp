@@ -23,7 +23,7 @@ class ChunkReader final : public BaseSource {
   /// Tries every place that the index knows, and where a pack is gone, every place that the index of now knows. Corrupt
   /// names the pack where the chunk is missing or damaged.
   Result<LoadedChunk> read(const ChunkId& id);
-  /// From this place and no other.
+  /// From this place and no other, its bases identified.
   Result<LoadedChunk> read_from(const ChunkId& id, const ChunkPlace& place);
   Result<LoadedChunk> load_base(const ChunkId& id, Unfolding& unfolding) override { return read(id, unfolding); }
   Result<ChunkPlace> locate(const ChunkId& id) const;

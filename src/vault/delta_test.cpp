@@ -292,6 +292,35 @@ TEST_F(DeltaTest, other_bases_than_those_it_was_made_against_never_give_wrong_by
   EXPECT_EQ(back.error().code, Code::corrupt);
 }
 
+TEST_F(DeltaTest, a_base_that_is_another_in_one_place_is_found_in_the_next) {
+  const Buffer old = noise(50'000), now = edited(old), newest = edited(now), other = noise(50'000);
+  store(old);
+  store(now, {old});
+  store(newest, {now});
+  {
+    auto pack = *PackWriter::begin(*vault, PackClass::data);
+    Compressor compressor(3);
+    const NewChunk lie{ref(old).id, static_cast<std::uint32_t>(other.size())};
+    ASSERT_TRUE(pack->add_segment({&lie, 1}, other, compressor));
+    ASSERT_TRUE(pack->finish());
+  }
+  RebuildReport report;
+  Progress progress;
+  ASSERT_TRUE(rebuild(*vault, report, progress));
+  const auto index = *Index::load(*vault);
+  const auto places = *index->find_all(ref(old).id);
+  ASSERT_EQ(places.size(), 2u);
+  for (const ChunkPlace& last : places) {  // in either order: what is looked at first is not believed
+    index->distrust({last.pack});
+    ChunkReader reader(*vault, *index);
+    for (const Buffer* c : {&newest, &now, &old}) {
+      const auto back = reader.read(ref(*c).id);
+      ASSERT_TRUE(back) << back.error().message;
+      EXPECT_TRUE(std::equal(back->bytes.begin(), back->bytes.end(), c->begin(), c->end()));
+    }
+  }
+}
+
 TEST_F(DeltaTest, more_bases_than_a_segment_may_ask_for_are_refused) {
   const Buffer big = noise(1 << 20), now = edited(big);
   store(big);

@@ -20,11 +20,14 @@ Result<ByteView> SegmentOpener::open_frame(ByteView frame, SealedKind kind) {
   return ByteView(plain_);
 }
 
-Status SegmentOpener::gather_prefix(const std::vector<ChunkId>& bases, OpenedSegment& out, Unfolding& unfolding) {
+Result<ByteView> SegmentOpener::gather_prefix(const std::vector<ChunkId>& bases, OpenedSegment& out, Unfolding& unfolding) {
   if (bases_ == nullptr) return Error(Code::corrupt, "the segment is a delta, and its bases can't be looked for here");
   if (unfolding.depth >= kBaseDepthMax) return Error(Code::corrupt, "its bases need bases of their own more than " + std::to_string(kBaseDepthMax) + " deep");
   ++unfolding.depth;
   prefix_.clear();
+  prefix_in_.reset();
+  out.bases_identified = unfolding.identifies_bases;
+  ByteView prefix;
   std::vector<const OpenedSegment*> counted;
   Status status;
   for (const ChunkId& id : bases) {
@@ -33,19 +36,31 @@ Status SegmentOpener::gather_prefix(const std::vector<ChunkId>& bases, OpenedSeg
       status = std::move(loaded.error()).in_context("base chunk " + id.brief() + " of a delta");
       break;
     }
-    if (loaded->bytes.size() > kPrefixMax - prefix_.size()) {
+    if (loaded->bytes.size() > kPrefixMax - prefix.size()) {
       status = Error(Code::corrupt, "its bases are larger than a segment may ask for");
       break;
     }
-    append(prefix_, loaded->bytes);
-    const OpenedSegment* s = loaded->segment.get();
+    const std::shared_ptr<const OpenedSegment>& s = loaded->segment;
     out.depth = std::max(out.depth, s->depth + 1);
-    if (std::find(counted.begin(), counted.end(), s) != counted.end()) continue;
-    counted.push_back(s);
-    out.unfolded_bytes += s->unfolded_bytes;
+    if (std::find(counted.begin(), counted.end(), s.get()) == counted.end()) {
+      counted.push_back(s.get());
+      out.unfolded_bytes += s->unfolded_bytes;
+    }
+    // What was stored together lies together: then nothing is copied.
+    const bool first = prefix.empty() && prefix_.empty();
+    if (first || (prefix_in_ == s && prefix.data() + prefix.size() == loaded->bytes.data())) {
+      prefix = {first ? loaded->bytes.data() : prefix.data(), prefix.size() + loaded->bytes.size()};
+      prefix_in_ = s;
+      continue;
+    }
+    if (prefix_in_) append(prefix_, prefix);
+    prefix_in_.reset();
+    append(prefix_, loaded->bytes);
+    prefix = prefix_;
   }
   --unfolding.depth;
-  return status;
+  if (!status) return status.error();
+  return prefix;
 }
 
 Status SegmentOpener::open(ByteView frame, OpenedSegment& out) {
@@ -59,12 +74,15 @@ Status SegmentOpener::open(ByteView frame, OpenedSegment& out, Unfolding& unfold
   const auto [head, head_bytes] = HF_TRY(SegmentHead::decode(body));
   out.depth = 0;
   out.unfolded_bytes = head.plain_bytes;
-  prefix_.clear();
+  out.bases_identified = true;
+  ByteView prefix;
   if (!head.bases.empty()) {
-    if (auto gathered = gather_prefix(head.bases, out, unfolding); !gathered) {
+    const auto gathered = gather_prefix(head.bases, out, unfolding);
+    if (!gathered) {
       base_failed_ = true;
-      return gathered;
+      return gathered.error();
     }
+    prefix = *gathered;
   }
   out.offsets.clear();
   std::uint32_t at = 0;
@@ -76,7 +94,9 @@ Status SegmentOpener::open(ByteView frame, OpenedSegment& out, Unfolding& unfold
   if (head.compressed) {
     out.storage.resize(head.plain_bytes);
     out.plain = out.storage;
-    return decompressor_.decompress(body.subspan(head_bytes), out.storage, prefix_);
+    Status done = decompressor_.decompress(body.subspan(head_bytes), out.storage, prefix);
+    prefix_in_.reset();
+    return done;
   }
   std::swap(out.storage, plain_);  // `body` is all of it
   out.plain = ByteView(out.storage).subspan(head_bytes);

@@ -19,6 +19,7 @@ struct OpenedSegment {
   ByteView plain;  ///< in `storage`: what was stored as it is begins behind its head, and is not copied
   std::vector<std::uint32_t> offsets;  ///< of each chunk, and the end
   unsigned depth = 0;                 ///< 0: it needs no other segment; else one more than the deepest base
+  bool bases_identified = true;       ///< false: opened with Unfolding::identifies_bases off
   std::uint64_t unfolded_bytes = 0;   ///< plaintext of it and of every segment that had to be open for it
   std::size_t chunk_count() const { return offsets.empty() ? 0 : offsets.size() - 1; }
   /// Empty where there is no such chunk.
@@ -36,6 +37,10 @@ struct LoadedChunk {
 /// What opening one segment has taken so far. Bounds what a hostile vault can make a reader do: bases that go round in
 /// a circle, or that each need a thousand others.
 struct Unfolding {
+  /// Off for who identifies what comes out: of wrong bases comes something else than was asked for, so that what is right
+  /// needs no second hash. Where it is not right, it must be opened again with this on, which tells a wrong base and
+  /// looks for it elsewhere.
+  bool identifies_bases = true;
   unsigned depth = 0;                ///< how many segments are being opened, each for the one before
   unsigned segments_left = 4096;     ///< how many more may be opened for the first
 };
@@ -65,10 +70,12 @@ class SegmentOpener {
 
  private:
   Result<ByteView> open_frame(ByteView frame, SealedKind kind);
-  Status gather_prefix(const std::vector<ChunkId>& bases, OpenedSegment& out, Unfolding& unfolding);
+  /// The bases one after the other; a loan until the next call.
+  Result<ByteView> gather_prefix(const std::vector<ChunkId>& bases, OpenedSegment& out, Unfolding& unfolding);
   const Vault& vault_;
   BaseSource* const bases_;
-  Buffer prefix_;
+  Buffer prefix_;                                    // of bases that had to be copied together
+  std::shared_ptr<const OpenedSegment> prefix_in_;  // where they lay one behind the other
   bool base_failed_ = false;
   Aead aead_;
   Decompressor decompressor_;

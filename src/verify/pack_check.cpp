@@ -64,8 +64,9 @@ Result<PackVerdict> PackChecker::check_name(ObjectReader& pack, const PackId& id
   return v;
 }
 
-Status PackChecker::check_segment(ByteView frame, const SegmentInfo& expected, PackVerdict& v) {
-  HF_TRY(opener_->open(frame, segment_));
+Status PackChecker::check_segment(ByteView frame, const SegmentInfo& expected, PackVerdict& v, bool identifies_bases) {
+  Unfolding unfolding{.identifies_bases = identifies_bases};
+  HF_TRY(opener_->open(frame, segment_, unfolding));
   const std::size_t n = segment_.chunk_count();
   if (n != expected.chunks.size() || segment_.plain.size() != expected.plain_bytes) return Error(Code::corrupt, "the segment holds other chunks than the directory says");
   views_.clear();
@@ -130,7 +131,7 @@ Result<PackVerdict> PackChecker::check_quickly(ObjectReader& pack, const PackId&
     switch (h.kind) {
       case SealedKind::segment:
         if (next == directory.segments.end() || next->offset != offset || next->stored_bytes != frame_bytes || h.salt != header.salt) return wrong;
-        HF_TRY(check_segment(frame, *next, v));
+        HF_TRY(check_segment(frame, *next, v, false));
         ++next;
         break;
       case SealedKind::replica:
@@ -204,7 +205,7 @@ PackVerdict PackChecker::examine(ObjectReader& pack, const PackId& id) {
         bytes.resize(s.stored_bytes);
         status = pack.read(s.offset, bytes);
         if (status) {
-          status = check_segment(bytes, s, v);
+          status = check_segment(bytes, s, v, true);
           base = !status && opener_->base_failed();
         }
       }

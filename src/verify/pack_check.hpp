@@ -49,8 +49,8 @@ class PackChecker {
   /// Errors at the first thing that is wrong.
   Result<PackVerdict> check_quickly(ObjectReader& pack, const PackId& id, const std::function<void(std::uint64_t)>& done);
   PackVerdict examine(ObjectReader& pack, const PackId& id);
-  /// Opens a segment and compares each chunk with the directory.
-  Status check_segment(ByteView frame, const SegmentInfo& expected, PackVerdict& verdict);
+  /// Opens a segment and compares each chunk with the directory. Bases are identified too where that tells what is wrong.
+  Status check_segment(ByteView frame, const SegmentInfo& expected, PackVerdict& verdict, bool identifies_bases);
 
   const Vault* const vault_;
   std::unique_ptr<SegmentOpener> opener_;
