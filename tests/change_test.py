@@ -1,6 +1,7 @@
 """What changed is read, what did not is not; and what changes while it is read is told."""
 
 import os
+import random
 import threading
 import time
 import unittest
@@ -214,6 +215,33 @@ class ChangeDetection(Case):
         os.rename(self.source + "/before", self.source + "/after")
         answer = self.backup(self.source)
         self.assertLess(answer["bytes_stored"], 100_000)
+        self.assertSameTree(self.source, self.restore())
+
+    def test_renamed_directory_is_not_read_again(self):
+        trees.make_many(self.folder("source", "plans"), 300)
+        settle()
+        self.backup(self.source)
+        os.rename(self.path("source/plans"), self.path("source/archive"))
+        again = self.backup(self.source)
+        self.assertEqual((again["files_read"], again["bytes_read"]), (0, 0))
+        self.assertSameTree(self.source, self.restore())
+
+    def test_what_changed_under_a_new_name_is_stored_as_what_changed(self):
+        dice = random.Random(4)
+        rows = [b"INSERT INTO t VALUES (%d, %d);\n" % (i, dice.getrandbits(60)) for i in range(200_000)]
+        self.write("source/sunday.sql", b"".join(rows))
+        settle()
+        first = self.backup(self.source)
+        for name in ("monday", "tuesday"):
+            for i in dice.sample(range(len(rows)), 2000):
+                rows[i] = b"INSERT INTO t VALUES (%d, %d);\n" % (i, dice.getrandbits(60))
+            self.write(f"source/{name}.sql", b"".join(rows))
+            if name == "tuesday":
+                os.unlink(self.path("source/monday.sql"))
+            settle()
+            again = self.backup(self.source)
+            self.assertGreater(again["bytes_delta"], 0.9 * len(b"".join(rows)))
+            self.assertLess(again["bytes_stored"], first["bytes_stored"] / 8)
         self.assertSameTree(self.source, self.restore())
 
     def test_copied_tree_stores_no_content_anew(self):

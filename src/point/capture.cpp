@@ -168,9 +168,42 @@ void Engine::start_directory(const std::shared_ptr<DirectoryJob>& job) {
     if (!names) return give_up(std::move(names.error()));
     job->names = std::move(*names);
   }
+  find_former(*job);
   job->batch_count = std::max<std::size_t>(1, (job->names.size() + kBatchNames - 1) / kBatchNames);
   progress_.now_at(path_of(*job));
   push([this, job](Worker& w) { run_batch(job, w); });
+}
+
+namespace {
+
+/// Large files of the same stretch, those that are gone first: one of them may be what a new name was.
+std::shared_ptr<const std::vector<Entry>> worth_comparing(std::span<const Entry> before, std::span<const Entry* const> gone) {
+  auto out = std::make_shared<std::vector<Entry>>();
+  const auto is_worth_it = [](const Entry& e) { return e.is_regular() && e.stat.size > kSliceBytes / 2; };
+  for (const Entry* e : gone)
+    if (out->size() < Likeness::kCandidatesMax && is_worth_it(*e)) out->push_back(*e);
+  for (const Entry& e : before)
+    if (out->size() < Likeness::kCandidatesMax && is_worth_it(e) && std::find(gone.begin(), gone.end(), &e) == gone.end()) out->push_back(e);
+  return out->empty() ? nullptr : out;
+}
+
+std::shared_ptr<const std::vector<Entry>> directories_among(std::span<const Entry* const> gone) {
+  auto out = std::make_shared<std::vector<Entry>>();
+  for (const Entry* e : gone)
+    if (out->size() < Likeness::kCandidatesMax && e->is_directory()) out->push_back(*e);
+  return out->empty() ? nullptr : out;
+}
+
+}  // namespace
+
+void Engine::find_former(DirectoryJob& job) {
+  if (!job.vanished) return;
+  std::vector<std::string_view> names;
+  for (std::size_t i = 0; i < job.names.size(); ++i) names.emplace_back(job.names[i]);
+  const Entry* former = likeness_.likest_directory(*job.vanished, names);
+  Lock lock(job.mutex);
+  if (former != nullptr) job.old.emplace(chunks_, former->directory);
+  job.vanished.reset();
 }
 
 void Engine::run_batch(const std::shared_ptr<DirectoryJob>& job, Worker& worker) {
@@ -182,11 +215,12 @@ void Engine::run_batch(const std::shared_ptr<DirectoryJob>& job, Worker& worker)
   {
     Lock lock(job->mutex);
     batch->number = job->next_batch++;
+    std::size_t trailing = 0;
     first = batch->number * kBatchNames;
     last = std::min(first + kBatchNames, job->names.size());
     while (first < last && !job->old_done) {
       if (job->old_at == nullptr) {
-        auto next = job->old.next();
+        auto next = job->old->next();
         if (!next) {
           // A damaged old tree only costs reading anew; `verify` tells of it.
           job->old_done = true;
@@ -198,7 +232,9 @@ void Engine::run_batch(const std::shared_ptr<DirectoryJob>& job, Worker& worker)
         job->old_done = true;
         break;
       }
-      if (job->old_at->name > std::string_view(job->names[last - 1])) break;
+      // Behind the last name there may be some that are gone; what is new may come from them.
+      const bool behind = job->old_at->name > std::string_view(job->names[last - 1]);
+      if (behind && (last < job->names.size() || trailing++ == kBatchNames)) break;
       before.push_back(std::move(*job->old_at));
       job->old_at = nullptr;
     }
@@ -207,21 +243,37 @@ void Engine::run_batch(const std::shared_ptr<DirectoryJob>& job, Worker& worker)
   batch->slots.resize(last - first);
   std::vector<std::shared_ptr<DirectoryJob>> directories;
   Kin kin;
+  Origins origins;
+  std::shared_ptr<const std::vector<Entry>> vanished;
   auto old = before.begin();
   if (session_.stores_deltas() && !before.empty()) {
+    std::vector<const Entry*> gone;
+    bool any_new = false;
     for (std::size_t i = first; i < last; ++i) {
       const std::string_view name = job->names[i];
-      while (old != before.end() && old->name < name) ++old;
-      if (old == before.end() || old->name != name) kin.expect(name);
+      for (; old != before.end() && old->name < name; ++old) gone.push_back(&*old);
+      const bool is_new = old == before.end() || old->name != name;
+      if (is_new) kin.expect(name);
+      else ++old;
+      any_new = any_new || is_new;
     }
+    for (; old != before.end(); ++old) gone.push_back(&*old);
     kin.learn(before);
+    if (any_new) {
+      origins.others = worth_comparing(before, gone);
+      vanished = directories_among(gone);
+    }
     old = before.begin();
   }
   for (std::size_t i = first; i < last; ++i) {
     const std::string_view name = job->names[i];
     while (old != before.end() && old->name < name) ++old;
     Entry* same = old != before.end() && old->name == name ? &*old : nullptr;
-    if (auto s = look_at(batch, i - first, job->names[i], same, same == nullptr ? kin.of(name) : nullptr, worker, directories); !s) return fail(std::move(s.error()));
+    origins.before = same;
+    origins.kin = same == nullptr ? kin.of(name) : nullptr;
+    const std::size_t known = directories.size();
+    if (auto s = look_at(batch, i - first, job->names[i], origins, worker, directories); !s) return fail(std::move(s.error()));
+    if (directories.size() > known && same == nullptr && origins.kin == nullptr) directories.back()->vanished = vanished;
     if (failed_) return;
   }
   // The first directory on top of the stack: the walk goes in order of names.
@@ -249,9 +301,10 @@ Result<bool> Engine::still_stored(const Entry& before) {
   return true;
 }
 
-Status Engine::look_at(const std::shared_ptr<Batch>& batch, std::size_t slot, const char* name, Entry* before, const Entry* kin, Worker& worker,
+Status Engine::look_at(const std::shared_ptr<Batch>& batch, std::size_t slot, const char* name, const Origins& origins, Worker& worker,
                        std::vector<std::shared_ptr<DirectoryJob>>& directories) {
   DirectoryJob& job = *batch->directory;
+  Entry* const before = origins.before;
   Stat stat;
   int status;
   do status = env_.sys_stat(job.handle.get(), name, false, &stat);
@@ -291,7 +344,7 @@ Status Engine::look_at(const std::shared_ptr<Batch>& batch, std::size_t slot, co
   entry.name = name;
   entry.stat = stat;
   switch (stat.type) {
-    case FileType::regular: return read_file(batch, slot, std::move(entry), ancestor_in(before != nullptr ? before : kin), worker);
+    case FileType::regular: return read_file(batch, slot, std::move(entry), origins, worker);
     case FileType::directory: {
       // On the way to a path that was named every file system is entered; below it, only its own. Each directory is on
       // that of the one above it, so comparing with this one is enough.
@@ -302,7 +355,7 @@ Status Engine::look_at(const std::shared_ptr<Batch>& batch, std::size_t slot, co
       if (foreign) return {};
       // Names below a directory under a new name are looked for below the one it seems to come from; each file is then
       // judged by itself, as always.
-      const Entry* old = before != nullptr ? before : kin;
+      const Entry* old = before != nullptr ? before : origins.kin;
       const bool had = old != nullptr && old->is_directory();
       auto child = std::make_shared<DirectoryJob>(session_, chunks_, had ? old->directory : std::nullopt);
       child->parent = batch;

@@ -16,6 +16,7 @@
 #include "codec/chunker.hpp"
 #include "point/ancestor.hpp"
 #include "point/capture.hpp"
+#include "point/likeness.hpp"
 #include "point/tree_builder.hpp"
 #include "point/tree_reader.hpp"
 #include "source/fs/fs_source.hpp"
@@ -49,19 +50,20 @@ struct Batch {
 };
 
 struct DirectoryJob {
-  DirectoryJob(WriteSession& session, ChunkReader& chunks, std::optional<ChunkRef> before) : old(chunks, before), builder(session, chunks, before) {}
+  DirectoryJob(WriteSession& session, ChunkReader& chunks, std::optional<ChunkRef> before) : builder(session, chunks, before) { old.emplace(chunks, before); }
   // Constant after the listing:
   std::shared_ptr<Batch> parent;  // null for the root
   std::size_t parent_slot = 0;
   const PathTree* only = nullptr;  // not null and not whole: just these names
   std::string name;                // in the parent; the root's is its absolute path
+  std::shared_ptr<const std::vector<Entry>> vanished;  // where it is new: old directories that it may have been
   Fd handle;
   NameList names;
   std::size_t batch_count = 0;
 
   Mutex mutex;
   std::size_t next_batch HF_GUARDED_BY(mutex) = 0;
-  DirectoryCursor old HF_GUARDED_BY(mutex);        // the same directory in the parent point
+  std::optional<DirectoryCursor> old HF_GUARDED_BY(mutex);  // the same directory in the parent point
   Entry* old_at HF_GUARDED_BY(mutex) = nullptr;    // its next entry
   bool old_done HF_GUARDED_BY(mutex) = false;
   std::map<std::size_t, std::shared_ptr<Batch>> ready HF_GUARDED_BY(mutex);
@@ -100,6 +102,13 @@ struct Worker {
   std::vector<ChunkRef> near;
 };
 
+/// What of the parent point a new name may stand for.
+struct Origins {
+  Entry* before = nullptr;     ///< of the same name
+  const Entry* kin = nullptr;  ///< of one that differs in digits alone
+  std::shared_ptr<const std::vector<Entry>> others;  ///< to be judged by what is in them; null: none
+};
+
 struct LargeFile;
 
 class Engine {
@@ -125,8 +134,10 @@ class Engine {
   // capture.cpp: the walk
   void start_directory(const std::shared_ptr<DirectoryJob>& job);
   void run_batch(const std::shared_ptr<DirectoryJob>& job, Worker& worker);
-  Status look_at(const std::shared_ptr<Batch>& batch, std::size_t slot, const char* name, Entry* before, const Entry* kin, Worker& worker,
+  Status look_at(const std::shared_ptr<Batch>& batch, std::size_t slot, const char* name, const Origins& origins, Worker& worker,
                  std::vector<std::shared_ptr<DirectoryJob>>& directories);
+  /// Where a directory is new: goes on with the old one that it seems to have been.
+  void find_former(DirectoryJob& job);
   bool unchanged(const Entry& before, const Stat& now) const;
   /// False where a pack that it needs is missing or damaged: then reading the file again heals every point that has it.
   Result<bool> still_stored(const Entry& before);
@@ -140,9 +151,11 @@ class Engine {
   bool linked_elsewhere(const std::shared_ptr<Batch>& batch, std::size_t slot, const Entry& entry);
   /// Ends the wait of other names: with what was read, or without (then each is reported).
   void end_linked(const Entry& read, const Error* failed);
-  Status read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, Entry entry, std::shared_ptr<Ancestor> ancestor, Worker& worker);
+  Status read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, Entry entry, const Origins& origins, Worker& worker);
   /// Of the entry that an earlier point has under the name, or under one that stands for it; nullptr where it is no help.
   std::shared_ptr<Ancestor> ancestor_in(const Entry* before);
+  /// Of the old file that a large one seems to have been.
+  std::shared_ptr<Ancestor> ancestor_among(const std::vector<Entry>& before, int file, const Stat& stat, const std::vector<DataExtent>& extents);
   /// Reads the extents behind what the worker has gathered; false where the file ended early (`size` then says where).
   Result<bool> read_extents(Worker& worker, int file, std::vector<DataExtent>& extents, std::uint64_t& size);
   Status flush(Worker& worker);
@@ -180,6 +193,7 @@ class Engine {
   const KeyedHash& chunk_hash_;
   ChunkId zero_chunk_;  // of a long run of zeros
   ChunkReader chunks_;
+  Likeness likeness_{chunks_, chunker_};
   WorkPool pool_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::optional<Stat> vault_stat_;

@@ -19,7 +19,15 @@ std::shared_ptr<Ancestor> Engine::ancestor_in(const Entry* before) {
   return std::make_shared<Ancestor>(chunks_, before->content);
 }
 
-Status Engine::read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, Entry entry, std::shared_ptr<Ancestor> ancestor, Worker& worker) {
+std::shared_ptr<Ancestor> Engine::ancestor_among(const std::vector<Entry>& before, int file, const Stat& stat, const std::vector<DataExtent>& extents) {
+  if (extents.empty()) return nullptr;
+  Buffer sample(std::min<std::uint64_t>(Likeness::kSampleBytes, extents[0].bytes));
+  const auto got = env_.read_at(file, sample, extents[0].offset);  // it is read again in a moment, from the page cache
+  if (!got) return nullptr;
+  return ancestor_in(likeness_.likest_file(before, stat.size, ByteView(sample).first(*got)));
+}
+
+Status Engine::read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, Entry entry, const Origins& origins, Worker& worker) {
   DirectoryJob& job = *batch->directory;
   if (entry.stat.nlink > 1 && linked_elsewhere(batch, slot, entry)) return {};
   const auto leave_out = [&](Error error) -> Status {
@@ -29,6 +37,7 @@ Status Engine::read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, 
   // O_NONBLOCK: a FIFO that took the file's place must not hang us.
   auto file = env_.open(job.handle.get(), entry.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   if (!file) return leave_out(std::move(file.error()));
+  std::shared_ptr<Ancestor> ancestor = ancestor_in(origins.before != nullptr ? origins.before : origins.kin);
   for (int attempt = 1;; ++attempt) {
     const auto before = env_.stat(file->get(), "");
     if (!before) return leave_out(std::move(before.error()));
@@ -41,6 +50,7 @@ Status Engine::read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, 
     auto extents = data_extents(env_, file->get(), entry.stat);
     if (!extents) return leave_out(std::move(extents.error()));
     if (entry.stat.size > kSliceBytes) {
+      if (!ancestor && origins.others) ancestor = ancestor_among(*origins.others, file->get(), entry.stat, *extents);
       start_large(batch, slot, std::move(entry), std::move(*extents), std::move(*file), std::move(ancestor), attempt);
       return {};
     }
