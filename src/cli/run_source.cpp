@@ -204,6 +204,8 @@ void SourceRunner::forget_by_retention(const SourcePolicy& source, SourceReport&
   }
 }
 
+Json SourceRunner::keep_stripes() { return backed_up_.empty() || !vault_ ? Json(nullptr) : keep_in_stripes(in_, vault_->store()); }
+
 Result<std::optional<PruneReport>> SourceRunner::prune_if_due() {
   std::optional<PruneReport> none;
   const bool wanted = std::any_of(backed_up_.begin(), backed_up_.end(), [](const SourcePolicy* s) { return s->prune_every.has_value(); });

@@ -44,6 +44,8 @@ class SourceRunner {
  public:
   SourceRunner(Invocation& in, const RunMode& mode) : in_(in), mode_(mode) {}
   SourceReport turn(const SourcePolicy& source);
+  /// Puts what was backed up into stripes, where the vault has any; for --json.
+  Json keep_stripes();
   /// Gives space back where a source that was backed up asks for it and there is something to give back.
   Result<std::optional<PruneReport>> prune_if_due();
 

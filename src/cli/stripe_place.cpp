@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.hpp"
+#include "cli/progress_view.hpp"
 #include "cli/text.hpp"
 #include "store/local/local_store.hpp"
 #include "vault/vault.hpp"
@@ -92,6 +93,42 @@ nlohmann::ordered_json json_of(const StripeState& state, const StripePlace& plac
   out["unreadable"] = state.list.unreadable.size();
   out["lacking"] = std::move(lacking);
   return out;
+}
+
+nlohmann::ordered_json json_of(const StripeWork& work) {
+  Json failed = Json::array();
+  for (const auto& [id, error] : work.failed) failed.push_back({{"pack", id.hex()}, {"message", error.message}});
+  return {{"made", work.made}, {"made_bytes", work.made_bytes}, {"mended", work.mended}, {"mended_bytes", work.mended_bytes},
+          {"removed", work.removed}, {"removed_bytes", work.removed_bytes}, {"bytes_read", work.bytes_read}, {"failed", std::move(failed)}};
+}
+
+nlohmann::ordered_json keep_in_stripes(Invocation& in, ObjectStore& vault) {
+  const auto work = [&]() -> Result<std::optional<StripeWork>> {
+    StripePlace place = HF_TRY(find_stripes(in, vault, ""));
+    if (place.problem) return std::move(*place.problem);
+    if (!place.choice) return std::optional<StripeWork>();
+    // Into a place that says itself that it is this vault's, and no other: as `parity stripe` does.
+    if (place.own) HF_TRY(check_owner(*place.own, place.choice->vault));
+    StripeOptions options;
+    options.data = place.choice->data;
+    options.parity = place.choice->parity;
+    options.jobs = in.settings.jobs;
+    ProgressView view(in.out, in.env, in.progress, "stripes");
+    auto kept = keep_stripes(vault, *place.store, place.choice->vault, options, in.progress);
+    view.stop();
+    return std::optional(HF_TRY(std::move(kept)));
+  };
+  auto done = work();
+  if (!done) {
+    Error error = std::move(done.error());
+    error.message = "the backup is made, but what it stored is in no stripe yet: " + error.message;
+    in.out.warn(error);
+    return {{"error", error.message}};
+  }
+  if (!*done) return nullptr;
+  for (const auto& [id, error] : (*done)->failed) in.out.warn(error);
+  if ((*done)->made + (*done)->mended > 0) in.out.line("  " + counted((*done)->made + (*done)->mended, "stripe") + " made, so that packs lost whole come back: " + human_bytes((*done)->made_bytes + (*done)->mended_bytes));
+  return json_of(**done);
 }
 
 int tell_stripes(Invocation& in, const StripeState& state, const StripePlace& place) {

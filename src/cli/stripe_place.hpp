@@ -31,6 +31,11 @@ struct StripeState {
 };
 Result<StripeState> state_of_stripes(ObjectStore& vault, const StripePlace& place);
 nlohmann::ordered_json json_of(const StripeState& state, const StripePlace& place);
+/// What was done to put packs into stripes, for --json.
+nlohmann::ordered_json json_of(const StripeWork& work);
+/// Where the vault has stripes, puts those packs into one that came since. What goes wrong is told, and is no error: what
+/// was backed up is. Gives the answer for --json, null where the vault has none.
+nlohmann::ordered_json keep_in_stripes(Invocation& in, ObjectStore& vault);
 /// Says it to a person; gives the exit status: 5 where a stripe lacks a pack.
 int tell_stripes(Invocation& in, const StripeState& state, const StripePlace& place);
 

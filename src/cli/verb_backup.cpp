@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/backup_job.hpp"
+#include "cli/stripe_place.hpp"
 #include "cli/vault_access.hpp"
 #include "cli/verbs.hpp"
 
@@ -101,8 +102,9 @@ Result<int> run(Invocation& in) {
   const BackupDone done = HF_TRY(from_stdin ? back_up_stdin(in, *vault, options, limits, label) : back_up(in, *vault, options, limits, label));
   Json json = json_of_backup(done, options);
   json["vault_made"] = made;
-  in.out.json(std::move(json));
   tell_backup(in, done, label);
+  json["stripes"] = keep_in_stripes(in, vault->store());
+  in.out.json(std::move(json));
   if (!from_stdin && shares_a_disk(in.env, vault_directory, options.paths))
     in.out.note("! At risk: this vault lies on the same disk as the source, and would be lost with it.\n"
                 "  Add another place: holdfast init --vault /media/usb/vault && holdfast backup --vault /media/usb/vault " +
@@ -126,11 +128,13 @@ const Verb& backup_verb() {
                       "the first one full.",
                       "What changed a little is stored as what differs from its last version, where the vault's place reads small pieces "
                       "cheaply. Restore and verify open that version too, by themselves; --delta off stores everything alone.",
+                      "Where the vault has stripes (parity stripe), what was stored is put into them at the end. A place of stripes that is not connected is warned of, "
+                      "and the backup is made all the same.",
                       "What can't be read is reported and recorded in the point, the rest is saved, and the exit status is 3. A file that changes "
                       "while it is read is read again, up to three times. Ctrl-C and power cuts lose nothing that was stored: run it again.",
                       "With --json the answer is an object: point, kind, independent, parent, files, bytes, files_read, files_unchanged, bytes_read, bytes_new, "
                       "bytes_stored, bytes_delta (content stored as what differs from older content), bytes_delta_stored (what that takes), "
-                      "bytes_delta_saved (estimated), delta_depth (of the deepest segment written), unreadable (a count), unreadable_items, inconsistent, complete, seconds, vault_made, paths."},
+                      "bytes_delta_saved (estimated), delta_depth (of the deepest segment written), unreadable (a count), unreadable_items, inconsistent, complete, seconds, vault_made, paths, stripes (made, made_bytes, mended, mended_bytes, removed, removed_bytes, bytes_read, failed; null where the vault has none, error where they could not be kept)."},
       .examples = {{"holdfast backup ~/Documents", "Back up a directory; the first time this makes a vault too."},
                    {"holdfast backup --vault /media/usb/vault /home /etc --exclude '*.o' --exclude-caches", "Several paths into a vault on another disk."},
                    {"pg_dumpall | holdfast backup --stdin --stdin-name all.sql", "Back up what a program writes."}},

@@ -59,6 +59,7 @@ Result<int> run(Invocation& in) {
     status = worse(status, report.exit_status());
     sources.push_back(json_of_report(report));
   }
+  Json stripes = runner.keep_stripes();
   Json pruned = nullptr;
   if (auto done = runner.prune_if_due(); !done) {
     if (done.error().code == Code::cancelled) return done.error();
@@ -66,7 +67,7 @@ Result<int> run(Invocation& in) {
   } else if (*done) {
     pruned = json_of_prune(**done, false);
   }
-  in.out.json({{"status", status}, {"sources", std::move(sources)}, {"prune", std::move(pruned)}});
+  in.out.json({{"status", status}, {"sources", std::move(sources)}, {"stripes", std::move(stripes)}, {"prune", std::move(pruned)}});
   return status;
 }
 
@@ -85,12 +86,13 @@ const Verb& run_verb() {
                       "incomplete, failed), HOLDFAST_STATUS, HOLDFAST_POINT and HOLDFAST_ERROR in its environment. The channels of "
                       "[notify.NAME] are told of failures, of gaps, of the first success after a failure, and of an objective (rpo) that is missed.",
                       "After a backup that was made, points that the source's keep-… rules no longer keep are forgotten (forget = false leaves them; they can be "
-                      "taken back during grace, 7 days), and once a week (prune-every) a prune gives back the space of those whose grace has passed.",
+                      "taken back during grace, 7 days), and once a week (prune-every) a prune gives back the space of those whose grace has passed. "
+                      "Where the vault has stripes (parity stripe), what was stored is put into them.",
                       "Two runs never back up the same source at once: the second one leaves it out. What became of each source is remembered "
                       "in $XDG_STATE_HOME/holdfast or ~/.local/state/holdfast; where that is lost or damaged, the source counts as due.",
                       "The exit status is that of the worst outcome: a source that was not backed up, then one with unreadable items (3), then 0; with --check 1 where a "
                       "source is late. "
-                      "With --json the answer is an object: status, sources, prune (as of prune --json, or null). Of each source: name, action (ran, skipped, busy, checked, would-run), "
+                      "With --json the answer is an object: status, sources, stripes (as of backup --json), prune (as of prune --json, or null). Of each source: name, action (ran, skipped, busy, checked, would-run), "
                       "why, outcome (done, incomplete, failed or null), backup (as of backup --json, or null), forgotten (ids), next_due, late_seconds (where the "
                       "objective is missed), untold (channels that could not be told), error."},
       .examples = {{"holdfast run", "Back up what is due; a timer or cron does this."},

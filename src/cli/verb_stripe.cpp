@@ -69,16 +69,12 @@ Result<int> run_stripe(Invocation& in) {
   auto done = keep_stripes(*store, place, vault, options, in.progress);
   view.stop();
   const StripeWork work = HF_TRY(std::move(done));
-  Json failed = Json::array();
-  for (const auto& [id, error] : work.failed) {
-    in.out.error(error);
-    failed.push_back({{"pack", id.hex()}, {"message", error.message}});
-  }
+  for (const auto& [id, error] : work.failed) in.out.error(error);
   Json answer = Json::object();
   if (own) put_name(answer, "place", own->place());
   else answer["place"] = nullptr;
-  answer.update({{"data", choice.data}, {"parity", choice.parity}, {"made", work.made}, {"made_bytes", work.made_bytes}, {"mended", work.mended}, {"mended_bytes", work.mended_bytes},
-                 {"removed", work.removed}, {"removed_bytes", work.removed_bytes}, {"bytes_read", work.bytes_read}, {"failed", std::move(failed)}});
+  answer.update({{"data", choice.data}, {"parity", choice.parity}});
+  answer.update(json_of(work));
   in.out.json(std::move(answer));
   const std::string where = own ? printable(own->place()) : "the vault itself";
   if (work.made + work.mended == 0 && work.failed.empty()) {
@@ -89,7 +85,7 @@ Result<int> run_stripe(Invocation& in) {
     if (work.removed > 0) in.out.line(counted(work.removed, "stripe") + " whose packs are in others now: removed, " + human_bytes(work.removed_bytes) + ".");
   }
   if (!own && !was_wanted) in.out.note("A lost disk takes packs and stripes together. For a place on another one: holdfast parity stripe --to DIR");
-  if (!was_wanted) in.out.note("Packs of later backups are in none before this is run again: after each backup, or each night.");
+  if (!was_wanted) in.out.note("Each `backup` and `run` puts what it stored into stripes from now on.");
   // A place that is not there was moved, and this is it.
   if (was_wanted && old.place != choice.place && (old.place.empty() || open_local_place(in.env, old.place)))
     in.out.note("The stripes in " + (old.place.empty() ? "the vault itself" : printable(old.place)) + " are used no more. To remove them: holdfast parity unstripe --stripes " + (old.place.empty() ? store->place() : old.place));
@@ -136,14 +132,14 @@ const Verb& parity_stripe_verb() {
       .section = "Keep",
       .summary = "put packs into stripes, so that some of them may be lost whole",
       .description = {kAbout,
-                      "The vault remembers where its stripes lie; where they were moved, --to names the directory in which they are now. Run it after backups: packs that are in none go into one, a stripe that was not full is filled up, and parity packs that are "
-                      "missing are made anew. Needs no secret, and reads only the packs that it puts into a stripe. It can be broken off and run again, and backups may run meanwhile. `prune` puts what stays of a "
+                      "The vault remembers where its stripes lie; where they were moved, --to names the directory in which they are now. Packs that are in none go into one, a stripe that was not full is filled up, and parity packs that are "
+                      "missing are made anew; `backup` and `run` do the same at their end. Needs no secret, and reads only the packs that it puts into a stripe. It can be broken off and run again, and backups may run meanwhile. `prune` puts what stays of a "
                       "stripe into a new one before it removes others of it.",
                       "Exit status 5 where a pack is damaged: it is left out, and its old stripe stays.",
                       "JSON: {\"place\": null for the vault itself, \"data\", \"parity\", \"made\": stripes, \"made_bytes\", \"mended\", \"mended_bytes\", \"removed\", \"removed_bytes\", \"bytes_read\", \"failed\": "
                       "[{\"pack\", \"message\"}]}."},
       .examples = {{"holdfast parity stripe --to /media/second/stripes", "The first time: in a new directory on another disk."},
-                   {"holdfast parity stripe", "After backups: for the packs that are in none yet."},
+                   {"holdfast parity stripe", "At once: for packs that are in none yet, and parity packs that were lost."},
                    {"holdfast parity stripe --data 20 --parity 2", "Less space: 10% instead of 20%, and two of 22 may be lost instead of two of 12."}},
       .options = {{.name = "to", .value = "DIR", .help = "where stripes lie from now on: a new or empty directory (the first time: in the vault itself)"},
                   {.name = "data", .value = "N", .kind = Kind::count, .help = "packs of a stripe, 1 to 128 (the first time: 10)"},
