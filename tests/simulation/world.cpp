@@ -1,6 +1,7 @@
 #include "world.hpp"
 
 #include "vault/index.hpp"
+#include "vault/parity.hpp"
 #include "vault/rotate.hpp"
 
 namespace hf::simulation {
@@ -15,8 +16,8 @@ Status World::init() {
   options.label = "first";
   options.params.cuts = {.size_min = 256, .size_avg = 2048, .size_max = 8192};
   auto store = HF_TRY(create_local_store(env, kVault));
-  HF_TRY(Vault::create(env, std::move(store), options, kSecret));
-  return {};
+  const auto vault = HF_TRY(Vault::create(env, std::move(store), options, kSecret));
+  return choose_parity(vault->store(), parity ? std::optional(ParityChoice()) : std::nullopt);
 }
 
 Result<std::unique_ptr<Vault>> World::open() {

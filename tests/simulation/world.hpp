@@ -29,10 +29,11 @@ struct Problems final : ProblemSink {
 
 class World {
  public:
-  explicit World(std::uint64_t seed) : env(seed), random(seed ^ 0x5EED) {}
+  explicit World(std::uint64_t seed) : env(seed), random(seed ^ 0x5EED), parity((seed & 1) != 0) {}
 
   SimEnv env;
   Random random;
+  bool parity;  ///< packs get it: every second seed
   WriteOptions write{.compression_level = 1, .pack_bytes = 64 * 1024};
   Problems problems;  ///< of the last backup
   std::uint64_t bytes_delta = 0;  ///< stored as what differs from older content, by all backups that reported success
