@@ -177,7 +177,7 @@ void Engine::start_directory(const std::shared_ptr<DirectoryJob>& job) {
 namespace {
 
 /// Large files of the same stretch, those that are gone first: one of them may be what a new name was.
-std::shared_ptr<const std::vector<Entry>> worth_comparing(std::span<const Entry> before, std::span<const Entry* const> gone) {
+std::shared_ptr<const std::vector<Entry>> large_files_among(std::span<const Entry> before, std::span<const Entry* const> gone) {
   auto out = std::make_shared<std::vector<Entry>>();
   const auto is_worth_it = [](const Entry& e) { return e.is_regular() && e.stat.size > kSliceBytes / 2; };
   for (const Entry* e : gone)
@@ -244,7 +244,6 @@ void Engine::run_batch(const std::shared_ptr<DirectoryJob>& job, Worker& worker)
   std::vector<std::shared_ptr<DirectoryJob>> directories;
   Kin kin;
   Origins origins;
-  std::shared_ptr<const std::vector<Entry>> vanished;
   auto old = before.begin();
   if (session_.stores_deltas() && !before.empty()) {
     std::vector<const Entry*> gone;
@@ -260,8 +259,8 @@ void Engine::run_batch(const std::shared_ptr<DirectoryJob>& job, Worker& worker)
     for (; old != before.end(); ++old) gone.push_back(&*old);
     kin.learn(before);
     if (any_new) {
-      origins.others = worth_comparing(before, gone);
-      vanished = directories_among(gone);
+      origins.files = large_files_among(before, gone);
+      origins.directories = directories_among(gone);
     }
     old = before.begin();
   }
@@ -271,9 +270,7 @@ void Engine::run_batch(const std::shared_ptr<DirectoryJob>& job, Worker& worker)
     Entry* same = old != before.end() && old->name == name ? &*old : nullptr;
     origins.before = same;
     origins.kin = same == nullptr ? kin.of(name) : nullptr;
-    const std::size_t known = directories.size();
     if (auto s = look_at(batch, i - first, job->names[i], origins, worker, directories); !s) return fail(std::move(s.error()));
-    if (directories.size() > known && same == nullptr && origins.kin == nullptr) directories.back()->vanished = vanished;
     if (failed_) return;
   }
   // The first directory on top of the stack: the walk goes in order of names.
@@ -355,9 +352,10 @@ Status Engine::look_at(const std::shared_ptr<Batch>& batch, std::size_t slot, co
       if (foreign) return {};
       // Names below a directory under a new name are looked for below the one it seems to come from; each file is then
       // judged by itself, as always.
-      const Entry* old = before != nullptr ? before : origins.kin;
+      const Entry* old = origins.by_name();
       const bool had = old != nullptr && old->is_directory();
       auto child = std::make_shared<DirectoryJob>(session_, chunks_, had ? old->directory : std::nullopt);
+      if (old == nullptr) child->vanished = origins.directories;
       child->parent = batch;
       child->parent_slot = slot;
       child->only = below;

@@ -106,7 +106,10 @@ struct Worker {
 struct Origins {
   Entry* before = nullptr;     ///< of the same name
   const Entry* kin = nullptr;  ///< of one that differs in digits alone
-  std::shared_ptr<const std::vector<Entry>> others;  ///< to be judged by what is in them; null: none
+  // To be judged by what is in them, where there is neither; null: none.
+  std::shared_ptr<const std::vector<Entry>> files, directories;
+
+  const Entry* by_name() const { return before != nullptr ? before : kin; }
 };
 
 struct LargeFile;

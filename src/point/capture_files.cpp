@@ -37,7 +37,7 @@ Status Engine::read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, 
   // O_NONBLOCK: a FIFO that took the file's place must not hang us.
   auto file = env_.open(job.handle.get(), entry.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   if (!file) return leave_out(std::move(file.error()));
-  std::shared_ptr<Ancestor> ancestor = ancestor_in(origins.before != nullptr ? origins.before : origins.kin);
+  std::shared_ptr<Ancestor> ancestor = ancestor_in(origins.by_name());
   for (int attempt = 1;; ++attempt) {
     const auto before = env_.stat(file->get(), "");
     if (!before) return leave_out(std::move(before.error()));
@@ -50,7 +50,7 @@ Status Engine::read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, 
     auto extents = data_extents(env_, file->get(), entry.stat);
     if (!extents) return leave_out(std::move(extents.error()));
     if (entry.stat.size > kSliceBytes) {
-      if (!ancestor && origins.others) ancestor = ancestor_among(*origins.others, file->get(), entry.stat, *extents);
+      if (!ancestor && origins.files) ancestor = ancestor_among(*origins.files, file->get(), entry.stat, *extents);
       start_large(batch, slot, std::move(entry), std::move(*extents), std::move(*file), std::move(ancestor), attempt);
       return {};
     }

@@ -5,7 +5,8 @@
 // Only a hint, as kin.hpp, which knows by the name alone and is asked first: a wrong one costs a look at chunks that turn
 // out to be of no use. Nothing is kept of it from one backup to the next: what is compared is read from the vault.
 
-#include <array>
+#include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 

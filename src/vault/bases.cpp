@@ -13,16 +13,6 @@ Status for_each_delta(const Vault& vault, SegmentOpener& opener, const PackId& i
   return {};
 }
 
-Status for_each_base(const Vault& vault, std::span<const PackId> packs, const std::function<Status(const ChunkId&)>& visit) {
-  SegmentOpener opener(vault);
-  for (const PackId& id : packs)
-    HF_TRY(for_each_delta(vault, opener, id, [&](const SegmentInfo& s) -> Status {
-      for (const ChunkId& base : s.bases) HF_TRY(visit(base));
-      return {};
-    }));
-  return {};
-}
-
 namespace {
 
 /// Of a pack whose directory does not open: what its segments say of themselves. Which chunks stand on these bases is not

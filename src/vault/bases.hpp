@@ -21,9 +21,6 @@ namespace hf {
 /// opens; NotFound where the pack is gone.
 Status for_each_delta(const Vault& vault, SegmentOpener& opener, const PackId& pack, const std::function<Status(const SegmentInfo&)>& visit);
 
-/// Visits the chunks that segments of these packs need as bases: directly, and each as often as it is named.
-Status for_each_base(const Vault& vault, std::span<const PackId> packs, const std::function<Status(const ChunkId& base)>& visit);
-
 /// What a graph knows of the deltas in the packs of an index, and what can't be known.
 struct KnownDeltas {
   std::vector<PackId> packs;      ///< known to the graph

@@ -187,10 +187,12 @@ TEST_F(DeltaTest, bases_are_told_for_who_deletes) {
   store(newest, {now});
   const std::vector<PackId> packs{*PackId::parse(pack_of(now).name), *PackId::parse(pack_of(newest).name)};
   std::vector<ChunkId> bases;
-  ASSERT_TRUE(for_each_base(*vault, packs, [&](const ChunkId& id) -> Status {
-    bases.push_back(id);
-    return {};
-  }));
+  SegmentOpener opener(*vault);
+  for (const PackId& pack : packs)
+    ASSERT_TRUE(for_each_delta(*vault, opener, pack, [&](const SegmentInfo& s) -> Status {
+      bases.insert(bases.end(), s.bases.begin(), s.bases.end());
+      return {};
+    }));
   EXPECT_EQ(bases, (std::vector<ChunkId>{ref(old).id, ref(now).id}));
 }
 

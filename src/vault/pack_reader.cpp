@@ -20,14 +20,13 @@ Result<ByteView> SegmentOpener::open_frame(ByteView frame, SealedKind kind) {
   return ByteView(plain_);
 }
 
-Result<ByteView> SegmentOpener::gather_prefix(const std::vector<ChunkId>& bases, OpenedSegment& out, Unfolding& unfolding) {
+Result<SegmentOpener::Prefix> SegmentOpener::gather_prefix(const std::vector<ChunkId>& bases, OpenedSegment& out, Unfolding& unfolding) {
   if (bases_ == nullptr) return Error(Code::corrupt, "the segment is a delta, and its bases can't be looked for here");
   if (unfolding.depth >= kBaseDepthMax) return Error(Code::corrupt, "its bases need bases of their own more than " + std::to_string(kBaseDepthMax) + " deep");
   ++unfolding.depth;
   prefix_.clear();
-  prefix_in_.reset();
   out.bases_identified = unfolding.identifies_bases;
-  ByteView prefix;
+  Prefix prefix;
   std::vector<const OpenedSegment*> counted;
   Status status;
   for (const ChunkId& id : bases) {
@@ -36,7 +35,7 @@ Result<ByteView> SegmentOpener::gather_prefix(const std::vector<ChunkId>& bases,
       status = std::move(loaded.error()).in_context("base chunk " + id.brief() + " of a delta");
       break;
     }
-    if (loaded->bytes.size() > kPrefixMax - prefix.size()) {
+    if (loaded->bytes.size() > kPrefixMax - prefix.bytes.size()) {
       status = Error(Code::corrupt, "its bases are larger than a segment may ask for");
       break;
     }
@@ -47,16 +46,15 @@ Result<ByteView> SegmentOpener::gather_prefix(const std::vector<ChunkId>& bases,
       out.unfolded_bytes += s->unfolded_bytes;
     }
     // What was stored together lies together: then nothing is copied.
-    const bool first = prefix.empty() && prefix_.empty();
-    if (first || (prefix_in_ == s && prefix.data() + prefix.size() == loaded->bytes.data())) {
-      prefix = {first ? loaded->bytes.data() : prefix.data(), prefix.size() + loaded->bytes.size()};
-      prefix_in_ = s;
-      continue;
+    if (prefix.bytes.empty()) {
+      prefix = {loaded->bytes, s};
+    } else if (prefix.in == s && prefix.bytes.data() + prefix.bytes.size() == loaded->bytes.data()) {
+      prefix.bytes = {prefix.bytes.data(), prefix.bytes.size() + loaded->bytes.size()};
+    } else {
+      if (prefix.in) append(prefix_, prefix.bytes);
+      append(prefix_, loaded->bytes);
+      prefix = {prefix_, nullptr};
     }
-    if (prefix_in_) append(prefix_, prefix);
-    prefix_in_.reset();
-    append(prefix_, loaded->bytes);
-    prefix = prefix_;
   }
   --unfolding.depth;
   if (!status) return status.error();
@@ -75,14 +73,14 @@ Status SegmentOpener::open(ByteView frame, OpenedSegment& out, Unfolding& unfold
   out.depth = 0;
   out.unfolded_bytes = head.plain_bytes;
   out.bases_identified = true;
-  ByteView prefix;
+  Prefix prefix;
   if (!head.bases.empty()) {
-    const auto gathered = gather_prefix(head.bases, out, unfolding);
+    auto gathered = gather_prefix(head.bases, out, unfolding);
     if (!gathered) {
       base_failed_ = true;
       return gathered.error();
     }
-    prefix = *gathered;
+    prefix = std::move(*gathered);
   }
   out.offsets.clear();
   std::uint32_t at = 0;
@@ -94,9 +92,7 @@ Status SegmentOpener::open(ByteView frame, OpenedSegment& out, Unfolding& unfold
   if (head.compressed) {
     out.storage.resize(head.plain_bytes);
     out.plain = out.storage;
-    Status done = decompressor_.decompress(body.subspan(head_bytes), out.storage, prefix);
-    prefix_in_.reset();
-    return done;
+    return decompressor_.decompress(body.subspan(head_bytes), out.storage, prefix.bytes);
   }
   std::swap(out.storage, plain_);  // `body` is all of it
   out.plain = ByteView(out.storage).subspan(head_bytes);

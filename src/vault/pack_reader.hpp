@@ -70,12 +70,15 @@ class SegmentOpener {
 
  private:
   Result<ByteView> open_frame(ByteView frame, SealedKind kind);
-  /// The bases one after the other; a loan until the next call.
-  Result<ByteView> gather_prefix(const std::vector<ChunkId>& bases, OpenedSegment& out, Unfolding& unfolding);
+  /// Bases one after the other: in `in`, where they lie so in one segment, else copied into prefix_.
+  struct Prefix {
+    ByteView bytes;
+    std::shared_ptr<const OpenedSegment> in;
+  };
+  Result<Prefix> gather_prefix(const std::vector<ChunkId>& bases, OpenedSegment& out, Unfolding& unfolding);
   const Vault& vault_;
   BaseSource* const bases_;
-  Buffer prefix_;                                    // of bases that had to be copied together
-  std::shared_ptr<const OpenedSegment> prefix_in_;  // where they lay one behind the other
+  Buffer prefix_;
   bool base_failed_ = false;
   Aead aead_;
   Decompressor decompressor_;
