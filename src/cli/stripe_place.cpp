@@ -102,21 +102,23 @@ nlohmann::ordered_json json_of(const StripeWork& work) {
           {"removed", work.removed}, {"removed_bytes", work.removed_bytes}, {"bytes_read", work.bytes_read}, {"failed", std::move(failed)}};
 }
 
+Result<StripeWork> fill_stripes(Invocation& in, ObjectStore& vault, ObjectStore& place, const StripesChoice& choice) {
+  StripeOptions options;
+  options.data = choice.data;
+  options.parity = choice.parity;
+  options.jobs = in.settings.jobs;
+  const ProgressView view(in.out, in.env, in.progress, "stripes");
+  return keep_stripes(vault, place, choice.vault, options, in.progress);
+}
+
 nlohmann::ordered_json keep_in_stripes(Invocation& in, ObjectStore& vault) {
   const auto work = [&]() -> Result<std::optional<StripeWork>> {
     StripePlace place = HF_TRY(find_stripes(in, vault, ""));
-    if (place.problem) return std::move(*place.problem);
+    if (place.problem) return std::move(*place.problem).with_hint("connect its disk, and the next backup does it; if it is elsewhere now: holdfast parity stripe --to DIR");
     if (!place.choice) return std::optional<StripeWork>();
     // Into a place that says itself that it is this vault's, and no other: as `parity stripe` does.
     if (place.own) HF_TRY(check_owner(*place.own, place.choice->vault));
-    StripeOptions options;
-    options.data = place.choice->data;
-    options.parity = place.choice->parity;
-    options.jobs = in.settings.jobs;
-    ProgressView view(in.out, in.env, in.progress, "stripes");
-    auto kept = keep_stripes(vault, *place.store, place.choice->vault, options, in.progress);
-    view.stop();
-    return std::optional(HF_TRY(std::move(kept)));
+    return std::optional(HF_TRY(fill_stripes(in, vault, *place.store, *place.choice)));
   };
   auto done = work();
   if (!done) {

@@ -33,6 +33,8 @@ Result<StripeState> state_of_stripes(ObjectStore& vault, const StripePlace& plac
 nlohmann::ordered_json json_of(const StripeState& state, const StripePlace& place);
 /// What was done to put packs into stripes, for --json.
 nlohmann::ordered_json json_of(const StripeWork& work);
+/// Puts packs that are in no stripe into one, in `place`, with progress shown: keep_stripes().
+Result<StripeWork> fill_stripes(Invocation& in, ObjectStore& vault, ObjectStore& place, const StripesChoice& choice);
 /// Where the vault has stripes, puts those packs into one that came since. What goes wrong is told, and is no error: what
 /// was backed up is. Gives the answer for --json, null where the vault has none.
 nlohmann::ordered_json keep_in_stripes(Invocation& in, ObjectStore& vault);

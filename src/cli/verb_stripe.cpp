@@ -61,14 +61,7 @@ Result<int> run_stripe(Invocation& in) {
   ObjectStore& place = own ? *own : *store;
   if (!was_wanted || !(choice == old)) HF_TRY(choose_stripes(*store, choice));
 
-  ProgressView view(in.out, in.env, in.progress, "stripes");
-  StripeOptions options;
-  options.data = choice.data;
-  options.parity = choice.parity;
-  options.jobs = in.settings.jobs;
-  auto done = keep_stripes(*store, place, vault, options, in.progress);
-  view.stop();
-  const StripeWork work = HF_TRY(std::move(done));
+  const StripeWork work = HF_TRY(fill_stripes(in, *store, place, choice));
   for (const auto& [id, error] : work.failed) in.out.error(error);
   Json answer = Json::object();
   if (own) put_name(answer, "place", own->place());
