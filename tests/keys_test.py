@@ -125,5 +125,76 @@ class Rotation(WithKeys):
         self.verify()
 
 
+class WriteOnly(WithKeys):
+    def setUp(self):
+        super().setUp()
+        self.laptop = self.path("laptop")
+        self.writer = self.ask("key", "add", "--new-key-file", self.laptop, "--write-only", "--label", "laptop")["id"]
+        self.own = self.path("own")
+        trees.make_random(self.own, 7)
+
+    def test_it_backs_up_and_restores_and_nothing_else(self):
+        laptop = self.key(self.laptop)
+        self.assertEqual(self.ask("points", env=laptop), [])
+        self.backup(self.own, env=laptop)
+        again = self.backup(self.own, env=laptop)
+        self.assertEqual((again["bytes_new"], again["kind"]), (0, "incremental"))
+        self.assertEqual(len(self.ask("points", env=laptop)), 2)
+        self.restore(to=self.path("to"), env=laptop)
+        self.assertSameTree(self.own, self.path("to"))
+        theirs = [p["id"] for p in self.ask("points") if "writer" not in p]
+        self.assertEqual(len(theirs), 1)
+        for verb in (["ls", theirs[0]], ["restore", theirs[0], "--to", self.path("no")], ["dump", theirs[0], "x"]):
+            ran = self.run_it(*verb, env=laptop, expect=FAILED)
+            self.assertIn("write-only", ran.messages)
+        for verb in (["forget", theirs[0]], ["prune"], ["verify"], ["rebuild"], ["stats"], ["key", "list"], ["key", "rotate"], ["hold", "list"], ["key", "remove", self.writer],
+                     ["key", "add", "--new-key-file", self.path("more")], ["undelete", theirs[0]], ["points", "--forgotten"], ["policy", "explain"]):
+            ran = self.run_it(*verb, env=laptop, expect=None)
+            self.assertIn(ran.status, (2, 4), verb)
+        self.assertFalse(os.path.exists(self.path("more")))
+        self.assertEqual(self.ask("key", "test", env=laptop)["kind"], "write-only")
+        # Who holds the vault's keys sees, proves, prunes and restores all of it.
+        mine = [p for p in self.ask("points") if p.get("writer") == self.writer[:16]]
+        self.assertEqual(len(mine), 2)
+        self.restore(mine[-1]["id"], to=self.path("all"))
+        self.assertSameTree(self.own, self.path("all"))
+        self.verify()
+        self.run_it("forget", mine[0]["id"], "--grace", "0")
+        self.run_it("prune")
+        self.verify()
+        self.assertEqual(len(self.ask("points", env=laptop)), 1)
+        self.assertEqual(self.backup(self.own, env=laptop)["bytes_new"], 0)
+
+    def test_a_policy_under_a_write_only_key_backs_up_and_leaves_the_rest(self):
+        config = self.write("holdfast.toml", f'vault = "{self.vault}"\n[source.own]\npaths = ["{self.own}"]\nschedule = "daily"\nkeep-last = 1\nprune-every = "daily"\n')
+        for _ in range(2):
+            self.run_it("run", "--now", "--config", config, env=self.key(self.laptop))
+        self.assertEqual(len(self.ask("points", env=self.key(self.laptop))), 2)
+
+    def test_points_of_a_thief_push_none_of_others_out(self):
+        config = self.write("holdfast.toml", f'vault = "{self.vault}"\n[source.main]\npaths = ["{self.source}"]\nkeep-last = 1\n')
+        for _ in range(3):
+            self.backup(self.source, env=self.key(self.laptop))
+        self.run_it("forget", "--policy", "--config", config)
+        left = self.ask("points")
+        self.assertEqual(sum("writer" not in p for p in left), 1)
+
+    def test_killed_at_any_moment_it_goes_on(self):
+        laptop = self.key(self.laptop)
+        dice = random.Random(3)
+        for round_ in range(8):
+            self.write(f"own/new {round_}", dice.randbytes(300_000))
+            process = self.start("backup", self.own, env=laptop)
+            time.sleep(dice.random() * 0.1)
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            if round_ % 3 == 2:
+                self.run_it("prune")
+        self.backup(self.own, env=laptop)
+        self.restore(to=self.path("to"), env=laptop)
+        self.assertSameTree(self.own, self.path("to"))
+        self.verify()
+
+
 if __name__ == "__main__":
     holdfast.main()

@@ -48,7 +48,7 @@ BANS = [
     Ban(r"\bdetach\s*\(\s*\)", "a thread that somebody joins", tests_too=True),
 ]
 # Headers that only unit tests include.
-TEST_HELPERS = ("fake_world.hpp", "fake_terminal.hpp", "restore_world.hpp", "examples.hpp", "damage.hpp", "env_contract.hpp", "sim_world.hpp")
+TEST_HELPERS = ("fake_world.hpp", "fake_terminal.hpp", "restore_world.hpp", "prune_world.hpp", "examples.hpp", "damage.hpp", "env_contract.hpp", "sim_world.hpp")
 LINES_MAX = 600
 # What is longer, and why it is better whole.
 LONG = {}

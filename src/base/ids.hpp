@@ -42,6 +42,7 @@ using PackId = Id<struct PackTag, 32>;     ///< hash of a pack's stored bytes
 using PointId = Id<struct PointTag, 16>;   ///< random
 using VaultId = Id<struct VaultTag, 16>;   ///< random
 using SlotId = Id<struct SlotTag, 16>;     ///< random
+using WriterId = Id<struct WriterTag, 8>;  ///< the first half of a write-only key's slot id; zero: the vault's own keys
 using RunId = Id<struct RunTag, 32>;       ///< hash of an index run's stored bytes
 
 }  // namespace hf

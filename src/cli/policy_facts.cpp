@@ -70,6 +70,8 @@ Result<std::vector<JudgedSource>> judged_sources(Env& env, const Policy& policy,
     for (const RecoveryPoint* p : judged.points) {
       PointFacts& facts = judged.facts.emplace_back(facts_of(*p));
       facts.source = source != nullptr ? source->name : p->source();
+      // What a write-only key made never pushes out what others made, whatever source it says to be of.
+      if (!p->writer.is_zero()) facts.source += " (write-only key " + p->writer.brief() + ")";
       facts.proven = proven.contains(p->id);
       if (const auto at = held.find(p->id); at != held.end()) {
         facts.held = true;

@@ -188,6 +188,10 @@ void SourceRunner::forget_by_retention(const SourcePolicy& source, SourceReport&
   if (!source.forgets || source.retention.keeps_everything()) return;
   const auto work = [&]() -> Status {
     Vault* const vault = HF_TRY(this->vault());
+    if (!vault->opens_all("")) {
+      in_.out.note("  the key is write-only: forgetting is left to who holds the vault's keys");
+      return {};
+    }
     const PointList list = HF_TRY(vault->points());
     const Choice choice = HF_TRY(choose_by_policy(in_.env, in_.settings.policy, {&source}, *vault, list));
     HF_TRY(forget_all(*vault, list, choice.chosen, source.grace, ""));
@@ -211,6 +215,7 @@ Result<std::optional<PruneReport>> SourceRunner::prune_if_due() {
   const bool wanted = std::any_of(backed_up_.begin(), backed_up_.end(), [](const SourcePolicy* s) { return s->prune_every.has_value(); });
   if (!wanted) return none;
   Vault* const vault = HF_TRY(this->vault());
+  if (!vault->opens_all("")) return none;
   const PruneDue state = HF_TRY(prune_due(*vault));
   if (!state.due) return none;
   const std::int64_t now = in_.env.wall_ns();

@@ -113,6 +113,7 @@ Result<std::unique_ptr<Vault>> open_vault_in(Invocation& in, StoreOpener opener,
   HF_TRY(open_with_secret(in, config.id, in.settings.vault, [&](SlotSecret& secret) -> Status {
     if (!store) store = HF_TRY(opener(in));
     vault = HF_TRY(Vault::open(in.env, std::move(store), secret.view()));
+    if (!in.verb.write_only) HF_TRY(vault->opens_all("`holdfast " + std::string(in.verb.name) + "`"));
     vault->keep_cache_in(cache_directory(in.env));
     if (used != nullptr) *used = std::move(secret);
     if (!vault->keys_problem().empty())

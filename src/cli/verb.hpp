@@ -73,6 +73,7 @@ struct Verb {
   std::vector<Argument> arguments = {};
   std::vector<Option> options = {};
   bool standalone = false;  ///< needs no vault and no settings: runs even when holdfast.toml is broken
+  bool write_only = false;  ///< a write-only key is enough, for what was made with it
   bool hidden = false;      ///< for those who package Holdfast; not in help or completion
   /// The exit status (0 done; 3 done with unreadable items; 5 damage found), or the error to print.
   Result<int> (*run)(Invocation&) = nullptr;

@@ -154,6 +154,7 @@ const Verb& backup_verb() {
                   {.name = "write-rate", .value = "SIZE", .kind = Kind::bytes, .help = "write at most so much a second into the vault", .config = true},
                   {.name = "delta", .value = "WHEN", .help = "store what changed as what differs from its last version: auto (where the vault's place reads small pieces cheaply), always, off", .preset = "auto", .choices = {"auto", "off", "always"}, .config = true},
                   {.name = "compression-level", .value = "N", .kind = Kind::count, .help = "zstd level, 1 (quick) to 19 (small)", .preset = "3", .config = true}},
+      .write_only = true,
       .run = run,
   };
   return verb;

@@ -148,6 +148,7 @@ const Verb& diff_verb() {
                     {.name = "AFTER", .help = "the other recovery point"},
                     {.name = "PATH", .help = "only this file or directory", .required = false}},
       .options = {{.name = "names-only", .help = "leave out changes of metadata alone"}},
+      .write_only = true,
       .run = run,
   };
   return verb;

@@ -32,6 +32,7 @@ const Verb& dump_verb() {
                    {"holdfast dump 7c1e Documents/letter.txt > letter.txt", "One file, by hand."}},
       .arguments = {{.name = "POINT", .help = "recovery point: first digits of its id, or latest"}, {.name = "PATH", .help = "file in it"}},
       .options = {},
+      .write_only = true,
       .run = run,
   };
   return verb;

@@ -137,6 +137,7 @@ const Verb& find_verb_of_names() {
                   {.name = "path", .value = "PATH", .help = "only below this directory"},
                   {.name = "as-of", .value = "TIME", .kind = Kind::time, .help = "only what the newest point of each source held at TIME"},
                   {.name = "point", .value = "POINT", .help = "only in this recovery point"}},
+      .write_only = true,
       .run = run,
   };
   return verb;

@@ -68,7 +68,8 @@ Result<int> list(Invocation& in) {
     HF_TRY(list_epochs(in, *vault));
   }
   const bool recovery = std::any_of(slots.begin(), slots.end(), [](const SlotInfo& s) { return s.kind == SlotKind::recovery_key; });
-  if (slots.size() == 1) in.out.note("This is the only way in. Add another: holdfast key add --recovery-key");
+  const auto full = std::count_if(slots.begin(), slots.end(), [](const SlotInfo& s) { return s.kind != SlotKind::write_only; });
+  if (full == 1) in.out.note("This is the only way in. Add another: holdfast key add --recovery-key");
   else if (!recovery) in.out.note("There is no recovery key on paper. Add one: holdfast key add --recovery-key");
   return 0;
 }
@@ -121,16 +122,30 @@ Result<std::vector<std::string>> proofs_of(const Vault& vault) {
     std::array<std::uint8_t, PackHeader::kBytes> head{};
     if (!reader || !(*reader)->read(0, head)) continue;  // a matter for verify, not for the key
     const auto header = PackHeader::decode(head);
-    if (!header || opened.contains(header->epoch)) continue;
+    if (!header || header->by_writer || opened.contains(header->epoch)) continue;
     if (read_pack_directory(vault, **reader, opener)) opened[header->epoch] = name;
   }
   for (const auto& [epoch, name] : opened) out.push_back(newest == 1 ? "pack " + name.substr(0, 8) + " opens" : fmt::format("pack {} of epoch {} opens", name.substr(0, 8), epoch));
   return out;
 }
 
+/// A write-only key can't open its label; what it can open is what it wrote.
+Result<int> test_writer(Invocation& in, const Vault& vault) {
+  HF_TRY(vault.may_write());
+  const PointList points = HF_TRY(vault.points());
+  if (!points.damaged.empty()) return Error(points.damaged[0].error).in_context("reading " + points.damaged[0].name.substr(0, 8));
+  std::vector<std::string> proofs{"it can make recovery points"};
+  if (!points.points.empty()) proofs.push_back(counted(points.points.size(), "point") + " made with it " + (points.points.size() == 1 ? "opens" : "open") + ", the newest of " + local_time(points.points.back().started_ns).substr(0, 16));
+  in.out.line("It writes into the vault, and opens what it wrote: key slot " + vault.opened_by().brief() + ", write-only.");
+  for (const std::string& p : proofs) in.out.line("  proven: " + p);
+  in.out.json({{"id", vault.opened_by().hex()}, {"kind", name_of(SlotKind::write_only)}, {"opened_this", true}, {"epoch", vault.keys().current_epoch()}, {"in_force", true}, {"proven", proofs}});
+  return 0;
+}
+
 Result<int> test(Invocation& in) {
   SlotSecret secret;
   const auto vault = HF_TRY(open_vault_in(in, open_store, &secret));
+  if (!vault->opens_all("")) return test_writer(in, *vault);
   for (const SlotInfo& s : HF_TRY(vault->key_slots())) {
     if (!s.opened_this_vault) continue;
     HF_TRY(vault->may_write());  // left out by a rotation: it does not open everything
@@ -145,7 +160,7 @@ Result<int> test(Invocation& in) {
   return Error(Code::internal, "the vault opened, and yet no key slot did it");
 }
 
-constexpr std::string_view kSlotJson = "{\"id\", \"kind\": passphrase, key-file, recovery-key or shares, \"label\", \"created\", \"opened_this\": it opened the vault now, "
+constexpr std::string_view kSlotJson = "{\"id\", \"kind\": passphrase, key-file, recovery-key, shares or write-only, \"label\", \"created\", \"opened_this\": it opened the vault now, "
     "\"epoch\": the newest that it opens, \"in_force\": it opens everything}";
 
 }  // namespace
@@ -192,6 +207,7 @@ const Verb& key_test_verb() {
       .examples = {{"holdfast key test", "The passphrase that you remember."},
                    {"holdfast key test --key-file typed-from-the-sheet.txt", "The recovery key."},
                    {"cat share-1.txt share-4.txt share-5.txt | holdfast key test --key-file /dev/stdin", "Three shares of a recovery key."}},
+      .write_only = true,
       .run = test,
   };
   return verb;

@@ -13,7 +13,7 @@ namespace {
 /// What the command line asks for, checked before anything is opened.
 struct Wanted {
   std::string passphrase_file, key_file, sheet_file, shares_dir;
-  bool recovery = false;
+  bool recovery = false, write_only = false;
   std::optional<ShareRule> shares;
 };
 
@@ -24,6 +24,8 @@ Result<Wanted> wanted(Invocation& in) {
   w.sheet_file = in.text("recovery-sheet");
   w.shares_dir = in.text("shares-dir");
   w.recovery = in.flag("recovery-key") || in.given("recovery-sheet");
+  w.write_only = in.flag("write-only");
+  if (w.write_only && w.key_file.empty()) return Error(Code::usage, "a write-only key is a key file", "name it: --write-only --new-key-file FILE");
   if (in.given("shares")) w.shares = HF_TRY(parse_share_rule(in.text("shares")));
   if ((!w.passphrase_file.empty()) + (!w.key_file.empty()) + w.recovery + w.shares.has_value() > 1)
     return Error(Code::usage, "one key at a time: a passphrase, a key file, a recovery key or shares of one", "run the command once for each");
@@ -82,7 +84,8 @@ Result<int> run(Invocation& in) {
   if (label.empty()) label = usual;
   if (auto known = vault->test_key(secret.view()); known)
     return Error(Code::already_exists, "this " + words_of(secret.kind) + " opens the vault already, by key slot " + known->brief(), "list them: holdfast key list");
-  const SlotId id = HF_TRY(vault->add_key(secret.view(), label));
+  const SlotId id = HF_TRY(w.write_only ? vault->add_writer(secret.view(), label) : vault->add_key(secret.view(), label));
+  const SlotKind kind = w.write_only ? SlotKind::write_only : secret.kind;
 
   const SheetFacts facts{HF_TRY(in.env.absolute_path(in.settings.vault)), vault->id(), in.env.wall_ns(), in.env.host_name()};
   Secret sheet;
@@ -99,7 +102,7 @@ Result<int> run(Invocation& in) {
     return written.error();
   }
 
-  in.out.line("Added key slot " + id.brief() + ": " + words_of(secret.kind) + " '" + printable(label) + "'.");
+  in.out.line("Added key slot " + id.brief() + ": " + words_of(kind) + " '" + printable(label) + "'.");
   if (w.recovery && w.sheet_file.empty()) {
     in.out.line("");
     in.out.text(sheet.text());
@@ -109,9 +112,10 @@ Result<int> run(Invocation& in) {
     in.out.line("Shares: " + printable(w.shares_dir) + "/share-1-of-" + std::to_string(w.shares->count) + ".txt and so on, each also as .pdf  (print them, give each to another person, and delete the files)");
   }
   const std::string tried = w.shares ? "FILE" : w.recovery ? (w.sheet_file.empty() || w.sheet_file.ends_with(".pdf") ? "FILE" : w.sheet_file) : w.key_file;
+  if (w.write_only) in.out.note("With it one makes recovery points and restores those, and can't read, list or forget any other. Move it to the machine that is to use it.");
   in.out.note("Try it: holdfast key test" + std::string(secret.kind == SlotKind::passphrase ? "" : " --key-file " + shell_quoted(tried)) +
               (w.shares ? ", with " + std::to_string(w.shares->threshold) + " of the texts one after another in FILE" : ""));
-  Json answer = {{"id", id.hex()}, {"kind", name_of(secret.kind)}};
+  Json answer = {{"id", id.hex()}, {"kind", name_of(kind)}};
   put_name(answer, "label", label);
   if (w.shares) {
     answer["threshold"] = w.shares->threshold;
@@ -133,13 +137,18 @@ const Verb& key_add_verb() {
                       "code where its name ends in .pdf, else text.",
                       "With --shares M/N a recovery key is split into N sheets, any M of which open the vault together, while fewer tell nothing of it. To open: put "
                       "the text of M sheets into one file, and give that as --key-file.",
+                      "With --write-only the key file opens nothing but what is written with it: for a machine that is to back up into a vault that it shares, and that "
+                      "may be stolen or taken over. It can't read or list what others wrote, nor forget, prune or change keys; who holds another key of the vault can do all "
+                      "of that with what it wrote.",
                       "JSON: {\"id\", \"kind\", \"label\"} of the new slot; for shares also \"threshold\" and \"shares\", their number."},
       .examples = {{"holdfast key add", "Another passphrase."},
                    {"holdfast key add --new-key-file /root/vault.key --label server", "A key file for unattended backups."},
+                   {"holdfast key add --new-key-file laptop.key --write-only", "A key for a laptop: with it one can back up, and restore only that."},
                    {"holdfast key add --recovery-sheet sheet.pdf", "A recovery key, to be printed and kept elsewhere."},
                    {"holdfast key add --shares 3/5 --shares-dir shares", "Five sheets for five people; any three of them are enough."}},
       .options = {{.name = "new-passphrase-file", .value = "FILE", .help = "take the new passphrase from the first line of FILE"},
                   {.name = "new-key-file", .value = "FILE", .help = "add a key file; made if it does not exist"},
+                  {.name = "write-only", .help = "the new key file only writes, and sees nothing that others wrote"},
                   {.name = "recovery-key", .help = "add a recovery key and print its sheet"},
                   {.name = "recovery-sheet", .value = "FILE", .help = "add a recovery key and write its sheet to FILE (0600); .pdf: with a QR code"},
                   {.name = "shares", .value = "M/N", .help = "add a recovery key in N shares, of which M are enough"},

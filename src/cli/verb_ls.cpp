@@ -142,6 +142,7 @@ const Verb& ls_verb() {
                     {.name = "PATH", .help = "file or directory in it", .required = false}},
       .options = {{.name = "long", .letter = 'l', .help = "also modes, owners, sizes and times"},
                   {.name = "recursive", .letter = 'R', .help = "also everything below"}},
+      .write_only = true,
       .run = run,
   };
   return verb;

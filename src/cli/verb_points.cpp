@@ -22,6 +22,7 @@ Json names_of(const std::vector<std::string>& raw) {
 Json json_of_point(const RecoveryPoint& p) {
   Json out = {{"id", p.id.hex()}, {"time", utc_time(p.started_ns)}};
   put_name(out, "source", p.source());
+  if (!p.writer.is_zero()) out["writer"] = p.writer.hex();
   out["kind"] = name_of(p.kind);
   out["independent"] = p.independent();
   out["complete"] = p.complete();
@@ -82,6 +83,7 @@ Result<int> show(Invocation& in, const Vault& vault, const std::string& referenc
   t.row({"recovery point", p.id.hex()});
   t.row({"time", local_time(p.started_ns) + ", took " + human_duration(static_cast<double>(p.ended_ns - p.started_ns) / 1e9)});
   t.row({"source", p.source()});
+  if (!p.writer.is_zero()) t.row({"made with", "the write-only key " + p.writer.brief()});
   t.row({"kind", kind_text(p)});
   if (p.parent) t.row({"parent", p.parent->brief()});
   if (p.base_full) t.row({"last full", p.base_full->brief()});
@@ -129,7 +131,10 @@ Result<int> run(Invocation& in) {
   if (in.flag("unreadable")) return show(in, *vault, "latest");
 
   PointList list = HF_TRY(vault->points());
-  if (in.flag("forgotten")) return show_forgotten(in, list);
+  if (in.flag("forgotten")) {
+    HF_TRY(vault->opens_all("`holdfast points --forgotten`"));
+    return show_forgotten(in, list);
+  }
   const std::vector<std::string> tags = in.texts("tag");
   const std::string host = in.text("host"), source = in.text("source");
   std::erase_if(list.points, [&](const RecoveryPoint& p) {
@@ -184,6 +189,7 @@ const Verb& points_verb() {
                   {.name = "source", .value = "TEXT", .help = "only those whose source contains TEXT"},
                   {.name = "forgotten", .help = "those that were forgotten and can be brought back (holdfast undelete)"},
                   {.name = "unreadable", .help = "with show: list what could not be read"}},
+      .write_only = true,
       .run = run,
   };
   return verb;

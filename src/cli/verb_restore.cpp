@@ -262,6 +262,7 @@ const Verb& restore_verb() {
                   {.name = "undo", .value = "DIR", .help = "put back what a restore replaced or deleted: its undo folder, or latest (in --to DIR)"},
                   {.name = "owner", .value = "HOW", .help = "owners of files: as numbers, by names, or none; auto: numbers for root", .preset = "auto", .choices = {"auto", "numbers", "names", "none"}},
                   {.name = "sync", .help = "make everything durable before saying that it is done"}},
+      .write_only = true,
       .run = run,
   };
   return verb;

@@ -102,6 +102,7 @@ const Verb& run_verb() {
                   {.name = "now", .help = "also what is not due"},
                   {.name = "check", .help = "back up nothing; tell of sources whose newest complete point is older than their rpo"},
                   {.name = "dry-run", .letter = 'n', .help = "say what is due, and change nothing"}},
+      .write_only = true,
       .run = run,
   };
   return verb;

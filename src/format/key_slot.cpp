@@ -16,6 +16,7 @@ std::string_view name_of(SlotKind kind) {
     case SlotKind::key_file: return "key-file";
     case SlotKind::recovery_key: return "recovery-key";
     case SlotKind::shares: return "shares";
+    case SlotKind::write_only: return "write-only";
   }
   return "unknown";
 }
@@ -75,7 +76,7 @@ Result<KeySlot> KeySlot::decode(ByteView in) {
   s.wrapped.assign(wrapped.begin(), wrapped.end());
   s.label.assign(label.begin(), label.end());
   if (!r.at_end() || s.epoch == 0) return Error(Code::corrupt, "the key slot is damaged");
-  const SlotKind last = s.version == 1 ? SlotKind::recovery_key : SlotKind::shares;
+  const SlotKind last = s.version == 1 ? SlotKind::recovery_key : SlotKind::write_only;
   if (s.kind < SlotKind::passphrase || s.kind > last || (s.cipher != Cipher::aes_256_gcm && s.cipher != Cipher::chacha20_poly1305))
     return Error(Code::unsupported, "the key slot is of a kind that this version does not know", "use a newer version of Holdfast");
   return s;
@@ -100,22 +101,29 @@ Buffer encode_root_keys(const std::vector<RootKey>& keys) {
   return out;
 }
 
-Result<std::vector<RootKey>> decode_root_keys(ByteView in) {
-  wire::Reader r(in);
+namespace {
+
+template <std::size_t N>
+void read_into(wire::Reader& r, std::array<std::uint8_t, N>& out) {
+  const ByteView in = r.raw(N);
+  std::copy(in.begin(), in.end(), out.begin());
+}
+
+std::vector<RootKey> read_keys(wire::Reader& r) {
   std::vector<RootKey> keys(r.count(r.left() / 36));
   for (RootKey& k : keys) {
     k.epoch = r.u32();
-    const ByteView key = r.raw(k.key.size());
-    std::copy(key.begin(), key.end(), k.key.begin());
+    read_into(r, k.key);
   }
-  bool good = r.at_end() && !keys.empty();
+  bool good = r.ok() && !keys.empty() && keys.back().epoch <= kEpochMax;
   for (std::size_t i = 0; good && i < keys.size(); ++i) good = keys[i].epoch > (i > 0 ? keys[i - 1].epoch : 0);
-  if (!good) return Error(Code::corrupt, "the key slot holds no usable key");
+  if (!good) r.fail();
   return keys;
 }
 
-void wrap_root_keys(KeySlot& slot, const Digest& wrapping, const std::vector<RootKey>& keys) {
-  Buffer plain = encode_root_keys(keys);
+Error no_usable_key() { return {Code::corrupt, "the key slot holds no usable key"}; }
+
+void wrap(KeySlot& slot, const Digest& wrapping, Buffer& plain) {
   Aead aead;
   aead.set_key(slot.cipher, wrapping);
   slot.wrapped.resize(plain.size() + Aead::kTagBytes);
@@ -123,16 +131,65 @@ void wrap_root_keys(KeySlot& slot, const Digest& wrapping, const std::vector<Roo
   wipe(plain);
 }
 
-Result<std::vector<RootKey>> unwrap_root_keys(const KeySlot& slot, const Digest& wrapping) {
+Result<Buffer> unwrap(const KeySlot& slot, const Digest& wrapping) {
   const Error wrong(Code::wrong_secret, "the secret does not open this key slot");
   if (slot.wrapped.size() < Aead::kTagBytes) return wrong;
   Buffer plain(slot.wrapped.size() - Aead::kTagBytes);
   Aead aead;
   aead.set_key(slot.cipher, wrapping);
   if (!aead.open(0, slot.clear_part(), slot.wrapped, plain)) return wrong;
+  return plain;
+}
+
+}  // namespace
+
+Result<std::vector<RootKey>> decode_root_keys(ByteView in) {
+  wire::Reader r(in);
+  std::vector<RootKey> keys = read_keys(r);
+  if (!r.at_end()) return no_usable_key();
+  return keys;
+}
+
+void wrap_root_keys(KeySlot& slot, const Digest& wrapping, const std::vector<RootKey>& keys) {
+  Buffer plain = encode_root_keys(keys);
+  wrap(slot, wrapping, plain);
+}
+
+Result<std::vector<RootKey>> unwrap_root_keys(const KeySlot& slot, const Digest& wrapping) {
+  Buffer plain = HF_TRY(unwrap(slot, wrapping));
   auto keys = decode_root_keys(plain);
   wipe(plain);
   return keys;
+}
+
+void wrap_writer_keys(KeySlot& slot, const Digest& wrapping, const std::vector<RootKey>& own, const WriterGrant& grant) {
+  Buffer plain;
+  plain.reserve(120 + 36 * own.size() + grant.params.size());  // no copy stays behind when it grows
+  Buffer keys = encode_root_keys(own);
+  append(plain, keys);
+  wipe(keys);
+  wire::Writer w(plain);
+  w.raw(grant.chunk_key);
+  w.raw(grant.cuts_key);
+  w.raw(grant.vault_signer);
+  w.bytes(grant.params);
+  wrap(slot, wrapping, plain);
+}
+
+Result<WriterKeys> unwrap_writer_keys(const KeySlot& slot, const Digest& wrapping) {
+  Buffer plain = HF_TRY(unwrap(slot, wrapping));
+  wire::Reader r(plain);
+  WriterKeys out;
+  out.own = read_keys(r);
+  read_into(r, out.grant.chunk_key);
+  read_into(r, out.grant.cuts_key);
+  read_into(r, out.grant.vault_signer);
+  const ByteView params = r.bytes();
+  out.grant.params.assign(params.begin(), params.end());
+  const bool good = r.at_end();
+  wipe(plain);
+  if (!good) return no_usable_key();
+  return out;
 }
 
 Buffer encode_label(const SlotLabel& label) {

@@ -4,11 +4,13 @@
 #include <vector>
 
 #include "codec/kdf.hpp"
+#include "codec/sign.hpp"
 #include "format/sealed.hpp"
 
 namespace hf {
 
-enum class SlotKind : std::uint8_t { passphrase = 1, key_file = 2, recovery_key = 3, shares = 4 };
+/// The last opens not the vault but its owner's share of it: what was written with it.
+enum class SlotKind : std::uint8_t { passphrase = 1, key_file = 2, recovery_key = 3, shares = 4, write_only = 5 };
 std::string_view name_of(SlotKind kind);
 
 struct RootKey {
@@ -19,6 +21,14 @@ struct RootKey {
 /// Version 1 can't follow a rotation without its secret. Version 2 has a public key, whose private key comes from the
 /// secret: what is sealed to it reaches the slot while its secret lies in a drawer (format/rotation.hpp).
 constexpr std::uint16_t kSlotVersion = 2;
+
+/// What a write-only key needs beside its own keys: to name and cut chunks as everyone does, and to believe what who holds
+/// the vault's keys has decided.
+struct WriterGrant {
+  Digest chunk_key{}, cuts_key{};
+  PublicKey vault_signer{};
+  Buffer params;  ///< the vault's parameters, which it can't open
+};
 
 struct KeySlot {
   std::uint16_t version = 1;
@@ -37,6 +47,8 @@ struct KeySlot {
   static Result<KeySlot> decode(ByteView in);
   /// Everything before `wrapped`: the associated data of the wrapping.
   Buffer clear_part() const;
+  /// Of a write-only slot: as what its objects are sealed.
+  WriterId writer() const { return WriterId::from(id.view()); }
 };
 
 /// It names its slot, so that labels cannot be exchanged between slots by who can write to the store.
@@ -58,6 +70,14 @@ Digest slot_private_key(const KeySlot& slot, const Digest& wrapping);
 void wrap_root_keys(KeySlot& slot, const Digest& wrapping, const std::vector<RootKey>& keys);
 /// WrongSecret where the key does not fit (or the slot is damaged: no one can tell these apart).
 Result<std::vector<RootKey>> unwrap_root_keys(const KeySlot& slot, const Digest& wrapping);
+
+/// The same of a write-only slot: its own key of each epoch, and what it is granted.
+void wrap_writer_keys(KeySlot& slot, const Digest& wrapping, const std::vector<RootKey>& own, const WriterGrant& grant);
+struct WriterKeys {
+  std::vector<RootKey> own;
+  WriterGrant grant;
+};
+Result<WriterKeys> unwrap_writer_keys(const KeySlot& slot, const Digest& wrapping);
 
 /// Root keys as they lie inside a seal: epochs strictly ascending, at least one.
 Buffer encode_root_keys(const std::vector<RootKey>& keys);

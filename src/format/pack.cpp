@@ -34,7 +34,7 @@ Buffer PackHeader::encode() const {
   w.u16(kFormatVersion);
   w.u8(static_cast<std::uint8_t>(cipher));
   w.u8(static_cast<std::uint8_t>(pack_class));
-  w.u32(epoch);
+  w.u32(epoch_code(epoch, by_writer));
   w.id(vault);
   w.raw(salt);
   w.u32(0);
@@ -53,7 +53,9 @@ Result<PackHeader> PackHeader::decode(ByteView in) {
   if (version > kFormatVersion) return newer();
   h.cipher = static_cast<Cipher>(r.u8());
   h.pack_class = static_cast<PackClass>(r.u8());
-  h.epoch = r.u32();
+  const std::uint32_t code = r.u32();
+  h.epoch = code & kEpochMax;
+  h.by_writer = code > kEpochMax;
   h.vault = r.id<VaultId>();
   const ByteView salt = r.raw(h.salt.size());
   std::copy(salt.begin(), salt.end(), h.salt.begin());

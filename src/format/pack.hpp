@@ -21,9 +21,11 @@ struct PackHeader {
   PackClass pack_class = PackClass::data;
   Cipher cipher = Cipher::aes_256_gcm;
   std::uint32_t epoch = 1;
+  bool by_writer = false;  ///< this and the next as in FrameHeader
   VaultId vault;
   Salt salt{};
 
+  WriterId writer() const { return by_writer ? writer_in(salt) : WriterId(); }
   Buffer encode() const;
   static Result<PackHeader> decode(ByteView in);
 };

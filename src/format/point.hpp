@@ -43,6 +43,8 @@ struct RecoveryPoint {
   std::optional<PointId> domain;
   /// When the base full and the domain's first point began: known also when those points are gone. 0: none, or unknown.
   std::int64_t base_full_ns = 0, domain_ns = 0;
+  /// The write-only key that made it; zero: a key that opens the vault. Not in the body: who sealed it is who made it.
+  WriterId writer{};
 
   bool independent() const { return domain == id; }
   bool complete() const { return unreadable_count == 0 && inconsistent_count == 0; }

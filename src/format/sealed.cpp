@@ -8,6 +8,13 @@
 
 namespace hf {
 
+WriterId writer_in(const Salt& salt) { return WriterId::from(salt); }
+
+std::uint32_t epoch_code(std::uint32_t epoch, bool by_writer) {
+  HF_ASSERT(epoch <= kEpochMax);
+  return by_writer ? epoch | ~kEpochMax : epoch;
+}
+
 void FrameHeader::encode(MutableBytes out) const {
   HF_ASSERT(out.size() == kBytes);
   Buffer b;
@@ -16,7 +23,7 @@ void FrameHeader::encode(MutableBytes out) const {
   w.u8(static_cast<std::uint8_t>(kind));
   w.u8(static_cast<std::uint8_t>(cipher));
   w.u16(kFormatVersion);
-  w.u32(epoch);
+  w.u32(epoch_code(epoch, by_writer));
   w.u32(ordinal);
   w.u32(stored_bytes);
   w.raw(salt);
@@ -34,12 +41,14 @@ Result<FrameHeader> FrameHeader::decode(ByteView in) {
   h.kind = static_cast<SealedKind>(r.u8());
   h.cipher = static_cast<Cipher>(r.u8());
   const std::uint16_t version = r.u16();
-  h.epoch = r.u32();
+  const std::uint32_t code = r.u32();
+  h.epoch = code & kEpochMax;
+  h.by_writer = code > kEpochMax;
   h.ordinal = r.u32();
   h.stored_bytes = r.u32();
   const ByteView salt = r.raw(h.salt.size());
   std::copy(salt.begin(), salt.end(), h.salt.begin());
-  if (version == 0) return Error(Code::corrupt, "a frame header is damaged");
+  if (version == 0 || (h.by_writer && h.writer().is_zero())) return Error(Code::corrupt, "a frame header is damaged");
   if (version > kFormatVersion) return Error(Code::unsupported, "it was written by a newer version of Holdfast", "use that version or a later one");
   if (h.cipher != Cipher::aes_256_gcm && h.cipher != Cipher::chacha20_poly1305) return Error(Code::unsupported, "it uses a cipher that this version does not know");
   if (h.stored_bytes < Aead::kTagBytes) return Error(Code::corrupt, "a frame is too short");

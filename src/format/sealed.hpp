@@ -15,6 +15,15 @@ using Salt = std::array<std::uint8_t, 24>;
 /// What a reader refuses: layouts of a newer program.
 constexpr std::uint16_t kFormatVersion = 1;
 
+/// Whose key an object is sealed with is told by the highest bit of the epoch, and then by the beginning of the salt.
+constexpr std::uint32_t kEpochMax = 0x7FFFFFFF;
+/// Stands for all who write, with any key: what write-only keys must be able to read, and can't forge (vault/vault.hpp).
+constexpr WriterId kSharedWriter = {{0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}};
+/// The writer that a salt names.
+WriterId writer_in(const Salt& salt);
+/// Both as one number, as headers hold them.
+std::uint32_t epoch_code(std::uint32_t epoch, bool by_writer);
+
 /// What a sealed body is. Codes are stored: never reused.
 enum class SealedKind : std::uint8_t { segment = 1, directory = 2, point = 3, parameters = 4, proof = 5, slot_label = 6, lease = 7, index = 8, replica = 9, tombstone = 10, epoch = 11, hold = 12, cache = 13 };
 
@@ -25,11 +34,14 @@ struct FrameHeader {
   static constexpr std::array<std::uint8_t, 4> kMagic = {'H', 'F', 0x9E, 0x01};
   SealedKind kind = SealedKind::segment;
   Cipher cipher = Cipher::aes_256_gcm;
-  std::uint32_t epoch = 1;         ///< which root key
+  std::uint32_t epoch = 1;         ///< which root key; at most kEpochMax
+  bool by_writer = false;          ///< sealed with the key that a writer has of that epoch; the salt begins with its id
   std::uint32_t ordinal = 0;       ///< position in its object; the nonce
   std::uint32_t stored_bytes = 0;  ///< sealed body that follows, tag included
   Salt salt{};                     ///< the object's; with the root key gives the object's key
 
+  /// Zero: sealed with the vault's own keys.
+  WriterId writer() const { return by_writer ? writer_in(salt) : WriterId(); }
   void encode(MutableBytes out) const;  ///< exactly kBytes
   /// Corrupt where magic or check are wrong; Unsupported for an unknown cipher.
   static Result<FrameHeader> decode(ByteView in);

@@ -30,12 +30,14 @@ TEST(Frame, its_header_is_pinned) {
 TEST(Frame, its_header_comes_back) {
   FrameHeader h = frame(SealedKind::replica, UINT32_MAX);
   h.cipher = Cipher::chacha20_poly1305;
-  h.epoch = UINT32_MAX;
+  h.epoch = kEpochMax;
+  h.by_writer = true;
   h.stored_bytes = UINT32_MAX;
   const FrameHeader back = *FrameHeader::decode(encoded(h));
   EXPECT_EQ(back.kind, h.kind);
   EXPECT_EQ(back.cipher, h.cipher);
   EXPECT_EQ(back.epoch, h.epoch);
+  EXPECT_EQ(back.writer(), writer_in(h.salt));
   EXPECT_EQ(back.ordinal, h.ordinal);
   EXPECT_EQ(back.stored_bytes, h.stored_bytes);
   EXPECT_EQ(back.salt, h.salt);

@@ -450,7 +450,9 @@ void begin_point(RecoveryPoint& point, const CaptureOptions& options, std::int64
 }
 
 /// Decides the kind and what to build on; gives the point in which old versions are looked for.
-Result<std::optional<RecoveryPoint>> choose_parent(RecoveryPoint& point, const PointList& list, const CaptureOptions& options, WriteSession& session) {
+Result<std::optional<RecoveryPoint>> choose_parent(RecoveryPoint& point, PointList list, const CaptureOptions& options, WriteSession& session) {
+  // What other keys made is not built on: a write-only key could name what is not there.
+  std::erase_if(list.points, [&](const RecoveryPoint& p) { return p.writer != session.vault().writer(); });
   const KindChoice choice = options.kind ? HF_TRY(options.kind(list)) : KindChoice{};
   if (choice.independent) {
     HF_ASSERT(choice.kind == PointKind::full);

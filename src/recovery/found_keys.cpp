@@ -29,7 +29,7 @@ Buffer new_description(Env& env, const VaultId& id, const std::vector<RootKey>& 
   VaultConfig config;
   config.id = id;
   config.created_ns = env.wall_ns();
-  config.sealed_params = seal_object(h, id, *keys.object_key(h.epoch, h.salt), encode_params({}));
+  config.sealed_params = seal_object(h, id, *keys.object_key(h), encode_params({}));
   return config.encode();
 }
 
@@ -40,7 +40,7 @@ bool opens(const Buffer& description, const std::vector<RootKey>& roots) {
   const auto header = peek_object(config->sealed_params, SealedKind::parameters);
   if (!header) return false;
   const VaultKeys keys(config->id, roots);
-  const auto key = keys.object_key(header->epoch, header->salt);
+  const auto key = keys.object_key(*header);
   if (!key) return false;
   const auto params = open_object(config->sealed_params, SealedKind::parameters, config->id, *key);
   return params && decode_params(*params);

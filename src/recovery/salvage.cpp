@@ -283,7 +283,7 @@ class Salvage {
       const auto point = [&]() -> Result<RecoveryPoint> {
         if (!may_try(object.size())) return Error(Code::too_many, "not tried");
         HF_TRY(sources_.read({f.source, f.offset, object.size()}, object));
-        return decode_point(HF_TRY(vault_.open_sealed(SealedKind::point, object)), vault_.keys().signer());
+        return vault_.open_point(object);
       }();
       if (!point || point->vault != vault_.id()) {
         failed_bytes_ += object.size();

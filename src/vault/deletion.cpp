@@ -6,7 +6,7 @@
 namespace hf {
 namespace {
 
-constexpr std::uint64_t kSmallMax = 1u << 20, kEpochMax = 256u << 20;
+constexpr std::uint64_t kSmallMax = 1u << 20, kEpochBytesMax = 256u << 20;
 // Names in forgotten/: a tombstone is the point's id and eight random bytes; its verdict the same and "ff".
 constexpr std::size_t kPointDigits = 2 * PointId::kBytes, kTombstoneDigits = kPointDigits + 16;
 
@@ -110,7 +110,7 @@ Result<EpochRecord> newest_epoch(const Vault& vault) {
     const std::vector<std::string> names = HF_TRY(names_of(vault, ObjectKind::epoch));
     if (names.empty()) return EpochRecord();
     const std::string& name = names.back();
-    auto plain = open_object(vault, {ObjectKind::epoch, name}, SealedKind::epoch, kEpochMax);
+    auto plain = open_object(vault, {ObjectKind::epoch, name}, SealedKind::epoch, kEpochBytesMax);
     if (!plain && plain.error().code == Code::not_found && attempt < kAttempts) continue;
     if (!plain) return plain.error();
     EpochRecord record = HF_TRY(decode_epoch(*plain));
@@ -152,6 +152,12 @@ Result<std::unordered_map<PointId, InForce>> tombstones_of(const Vault& vault, c
   for (const std::string& name : names) {
     if (name.size() != kTombstoneDigits || !name.starts_with(begin)) continue;
     bool reaped = false;
+    // A write-only key can't read them. A name without a verdict is a point that is forgotten; with one, the point is
+    // forgotten no more, or soon gone: as long as it is there its data is.
+    if (!vault.keys().writer().is_zero()) {
+      if (const auto point = PointId::parse(name.substr(0, kPointDigits)); point && !there.contains(verdict_name(name))) out.try_emplace(*point, InForce{name, {*point, 0, 0, ""}, false});
+      continue;
+    }
     if (there.contains(verdict_name(name))) {
       const auto verdict = HF_TRY(verdict_on(vault, name));
       if (verdict == Verdict::undone) continue;
@@ -192,6 +198,7 @@ std::int64_t grace_begins(std::int64_t now_ns, std::vector<std::int64_t> points_
 Status forget(const Vault& vault, const PointId& point, const ForgetOptions& options) { return forget(vault, {{point, options}}); }
 
 Status forget(const Vault& vault, const std::vector<std::pair<PointId, ForgetOptions>>& points) {
+  HF_TRY(vault.opens_all("forgetting a point"));
   HF_TRY(vault.may_write());
   const auto held = held_points(HF_TRY(holds(vault)), vault.env().wall_ns());
   for (const auto& [point, options] : points) {
@@ -209,6 +216,7 @@ Status forget(const Vault& vault, const std::vector<std::pair<PointId, ForgetOpt
 }
 
 Status undelete(const Vault& vault, const PointId& point) {
+  HF_TRY(vault.opens_all("bringing a point back"));
   const Error too_late(Code::refused, "recovery point " + point.brief() + " can't come back: its grace has passed, and a prune has removed it");
   bool found = false;
   for (const std::string& name : HF_TRY(names_of(vault, ObjectKind::tombstone))) {
@@ -247,6 +255,7 @@ Status bury(const Vault& vault, const std::vector<PointId>& points) {
 // --- holds ---
 
 Result<std::vector<StoredHold>> holds(const Vault& vault) {
+  HF_TRY(vault.opens_all("a list of the holds"));
   std::vector<StoredHold> out;
   for (const std::string& name : HF_TRY(names_of(vault, ObjectKind::hold))) {
     auto plain = open_object(vault, {ObjectKind::hold, name}, SealedKind::hold, kSmallMax);
@@ -267,6 +276,7 @@ std::unordered_map<PointId, std::string> held_points(const std::vector<StoredHol
 }
 
 Result<std::string> add_hold(const Vault& vault, Hold hold) {
+  HF_TRY(vault.opens_all("a hold"));
   std::sort(hold.points.begin(), hold.points.end());
   hold.points.erase(std::unique(hold.points.begin(), hold.points.end()), hold.points.end());
   const std::string name = random_hex(vault.env(), 16);
@@ -283,6 +293,9 @@ Result<std::string> add_hold(const Vault& vault, Hold hold) {
   return name;
 }
 
-Status release_hold(const Vault& vault, const std::string& name) { return vault.store().remove({ObjectKind::hold, name}); }
+Status release_hold(const Vault& vault, const std::string& name) {
+  HF_TRY(vault.opens_all("releasing a hold"));
+  return vault.store().remove({ObjectKind::hold, name});
+}
 
 }  // namespace hf

@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <queue>
+#include <set>
 
 #include "base/assert.hpp"
 
@@ -74,7 +75,7 @@ Result<std::shared_ptr<IndexRun>> IndexRun::open(const Vault& vault, const std::
   Buffer table(trailer.table_stored_bytes);
   HF_TRY(run->object_->read(trailer.table_offset, table));
   run->frame_ = HF_TRY(peek_object(table, SealedKind::index).context(doing));
-  run->key_ = HF_TRY(vault.keys().object_key(run->frame_.epoch, run->frame_.salt).context(doing));
+  run->key_ = HF_TRY(vault.keys().object_key(run->frame_).context(doing));
   const Buffer plain = HF_TRY(open_object(table, SealedKind::index, run->vault_, run->key_).context(doing));
   run->table_ = HF_TRY(IndexTable::decode(plain, size).context(doing));
   run->associated_ = page_associated(run->vault_, run->frame_);
@@ -171,7 +172,7 @@ std::uint64_t IndexRun::resident_bytes() const {
   return bytes;
 }
 
-Index::Index(const Vault& vault) : vault_(vault), cache_(std::make_unique<PageCache>()), runs_(std::make_shared<std::vector<std::shared_ptr<IndexRun>>>()) {}
+Index::Index(const Vault& vault) : vault_(vault), cache_(std::make_shared<PageCache>()), runs_(std::make_shared<std::vector<std::shared_ptr<IndexRun>>>()) {}
 Index::~Index() = default;
 
 Result<std::unique_ptr<Index>> Index::load(const Vault& vault) {
@@ -201,28 +202,51 @@ Status Index::reload(std::vector<std::pair<std::string, Error>>* unreadable) {
         vanished = true;
         break;
       }
+      if (!run && run.error().code == Code::refused) continue;  // not of our write-only key
       if (!run && unreadable != nullptr) {
         unreadable->emplace_back(name, std::move(run.error()));
         continue;
       }
       if (!run) return std::move(run.error()).with_hint("make the index anew from the packs: holdfast rebuild");
-      found->push_back(std::move(*run));
+      if (!only_ || (*run)->writer() == *only_) found->push_back(std::move(*run));
     }
     if (vanished) continue;
-    std::unordered_set<std::string> superseded;
+    std::set<std::pair<WriterId, std::string>> superseded;  // none by another writer's
     for (const auto& run : *found)
-      for (const RunId& id : run->table().supersedes) superseded.insert(id.hex());
-    std::vector<std::string> left_over;
+      for (const RunId& id : run->table().supersedes) superseded.emplace(run->writer(), id.hex());
+    std::vector<std::pair<WriterId, std::string>> left_over;
     std::erase_if(*found, [&](const auto& run) {
-      if (!superseded.contains(run->name())) return false;
-      left_over.push_back(run->name());
+      if (!superseded.contains({run->writer(), run->name()})) return false;
+      left_over.emplace_back(run->writer(), run->name());
       return true;
     });
+    // Looked into from the end: what the vault's own keys made comes first.
+    std::stable_partition(found->begin(), found->end(), [](const auto& run) { return !run->writer().is_zero(); });
     Lock lock(mutex_);
     runs_ = std::move(found);
     superseded_ = std::move(left_over);
     return {};
   }
+}
+
+std::unique_ptr<Index> Index::only(const WriterId& writer) const {
+  auto index = std::unique_ptr<Index>(new Index(vault_));
+  index->only_ = writer;
+  index->cache_ = cache_;
+  auto own = std::make_shared<std::vector<std::shared_ptr<IndexRun>>>();
+  for (const auto& run : runs())
+    if (run->writer() == writer) own->push_back(run);
+  Lock lock(mutex_);
+  for (const auto& left : superseded_)
+    if (left.first == writer) index->superseded_.push_back(left);
+  index->runs_ = std::move(own);
+  return index;
+}
+
+std::vector<WriterId> Index::writers() const {
+  std::set<WriterId> out;
+  for (const auto& run : runs()) out.insert(run->writer());
+  return {out.begin(), out.end()};
 }
 
 std::vector<std::shared_ptr<IndexRun>> Index::runs() const {
@@ -286,9 +310,8 @@ std::uint64_t Index::resident_bytes() const {
 }
 
 Status Index::merge_if_many() {
-  constexpr std::size_t kRunsMax = 16, kMergeAtOnce = 12;
   auto all = runs();
-  std::vector<std::string> left_over;
+  std::vector<std::pair<WriterId, std::string>> left_over;
   {
     Lock lock(mutex_);
     left_over.swap(superseded_);
@@ -297,8 +320,16 @@ Status Index::merge_if_many() {
     std::vector<ObjectName> names;
     for (const auto& run : all) names.push_back({ObjectKind::index, run->name()});
     HF_TRY(vault_.store().settle(names));
-    for (const std::string& name : left_over) HF_TRY(vault_.store().remove({ObjectKind::index, name}));
+    for (const auto& [writer, name] : left_over) HF_TRY(vault_.store().remove({ObjectKind::index, name}));
   }
+  std::map<WriterId, std::vector<std::shared_ptr<IndexRun>>> by_writer;
+  for (auto& run : all) by_writer[run->writer()].push_back(std::move(run));
+  for (auto& [writer, runs] : by_writer) HF_TRY(merge_if_many(std::move(runs)));
+  return {};
+}
+
+Status Index::merge_if_many(std::vector<std::shared_ptr<IndexRun>> all) {
+  constexpr std::size_t kRunsMax = 16, kMergeAtOnce = 12;
   if (all.size() <= kRunsMax) return {};
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a->table().entry_count < b->table().entry_count; });
   // The smallest ones: a chunk is rewritten once each time its run grows twelvefold.
@@ -308,19 +339,20 @@ Status Index::merge_if_many() {
 }
 
 Status Index::drop_packs(const std::unordered_set<PackId>& packs) {
-  auto concerned = runs();
-  std::erase_if(concerned, [&](const auto& run) {
+  std::map<WriterId, std::vector<std::shared_ptr<IndexRun>>> concerned;
+  for (auto& run : runs()) {
     const auto& listed = run->table().packs;
-    return std::none_of(listed.begin(), listed.end(), [&](const IndexedPack& p) { return packs.contains(p.id); });
-  });
-  if (concerned.empty()) return {};
-  return join(std::move(concerned), packs);
+    if (std::any_of(listed.begin(), listed.end(), [&](const IndexedPack& p) { return packs.contains(p.id); })) concerned[run->writer()].push_back(run);
+  }
+  for (auto& [writer, of_writer] : concerned) HF_TRY(join(std::move(of_writer), packs));
+  return {};
 }
 
 // Of a chunk that is stored more than once every place is kept: one of the packs may be about to be retired, by a prune that
 // has copied what is live in it, and then the other place is the only one. In a run a chunk has one place; so the second
 // ones get a run of their own, and the third. They come before the joined run, whose sight makes the old ones count no more.
 Status Index::join(std::vector<std::shared_ptr<IndexRun>> runs, const std::unordered_set<PackId>& without) {
+  const auto as_maker = vault_.writing_as(runs[0]->writer());
   auto entries = HF_TRY(MergedEntries::over(std::move(runs)));
   const std::vector<RunId> supersedes = HF_TRY(entries.run_ids());
   std::vector<IndexedPack> kept;
@@ -346,7 +378,7 @@ Status Index::join(std::vector<std::shared_ptr<IndexRun>> runs, const std::unord
       return e;
     }
   };
-  const ObjectName joined{ObjectKind::index, HF_TRY(write_index_run(vault_, kept, entries.total(), next, supersedes))};
+  const ObjectName joined{ObjectKind::index, HF_TRY(write_index_run(*as_maker, kept, entries.total(), next, supersedes))};
   for (const RunId& id : supersedes) HF_TRY(vault_.store().remove({ObjectKind::index, id.hex()}));
   // For good: a run that a power loss brings back after the joined one was joined in its turn would tell of packs that
   // were removed since.
@@ -405,7 +437,7 @@ Result<std::vector<RunId>> MergedEntries::run_ids() const {
 Result<std::string> write_index_run(const Vault& vault, const std::vector<IndexedPack>& packs, std::uint64_t entries_max, const EntrySource& next,
                                     const std::vector<RunId>& supersedes) {
   const FrameHeader frame = vault.new_frame(SealedKind::index);
-  const Digest key = HF_TRY(vault.keys().object_key(frame.epoch, frame.salt));
+  const Digest key = HF_TRY(vault.keys().object_key(frame));
   const Buffer associated = page_associated(vault.id(), frame);
   Aead aead;
   aead.set_key(frame.cipher, key);

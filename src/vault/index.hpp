@@ -35,6 +35,8 @@ class IndexRun {
   ~IndexRun();
   const std::string& name() const { return name_; }
   const IndexTable& table() const { return table_; }
+  /// Who made it, and so the packs that it may tell of; zero: who holds the vault's own keys.
+  WriterId writer() const { return frame_.writer(); }
   /// Calls `visit` with the places of the chunk, one after the other, until it gives true.
   Status find(const ChunkKey& key, PageCache& cache, const std::function<bool(const ChunkPlace&)>& visit) const;
   /// All entries in order; IndexEntry::pack points into table().packs. Stops where `visit` gives an error.
@@ -92,10 +94,18 @@ class MergedEntries {
   std::uint64_t total_ = 0;
 };
 
-/// All runs of a vault. Any thread.
+/// All runs of a vault that its keys open. Any thread.
+///
+/// What a write-only key's run tells may be a lie, made to have something counted as stored that is not, or as needed by
+/// nobody. A reader finds out, since it compares what it reads with its identity; so it looks into all runs, the vault's own
+/// first. Who builds on what is stored, or deletes, looks at each writer's packs by that writer's runs: only().
 class Index {
  public:
   static Result<std::unique_ptr<Index>> load(const Vault& vault);
+  /// The same, of the runs that one writer made; the vault is a loan of the given one. Distrusts nothing.
+  std::unique_ptr<Index> only(const WriterId& writer) const;
+  /// Who made some run.
+  std::vector<WriterId> writers() const;
   /// For `verify` and other looks at a damaged vault: leaves out the runs that don't open, and tells of them.
   static Result<std::unique_ptr<Index>> load_what_opens(const Vault& vault, std::vector<std::pair<std::string, Error>>& unreadable);
   ~Index();
@@ -123,15 +133,17 @@ class Index {
   explicit Index(const Vault& vault);
   /// Fails for a run that does not open, or adds it to `unreadable`.
   Status reload(std::vector<std::pair<std::string, Error>>* unreadable = nullptr);
-  /// Joins runs into one without these packs, removes them, and reloads.
+  Status merge_if_many(std::vector<std::shared_ptr<IndexRun>> of_one_writer);
+  /// Joins runs of one writer into one without these packs, removes them, and reloads.
   Status join(std::vector<std::shared_ptr<IndexRun>> runs, const std::unordered_set<PackId>& without);
 
   const Vault& vault_;
-  std::unique_ptr<PageCache> cache_;
+  std::optional<WriterId> only_;
+  std::shared_ptr<PageCache> cache_;
   std::unordered_set<PackId> distrusted_, retired_;  // set before other threads use the index
   mutable Mutex mutex_;
   std::shared_ptr<const std::vector<std::shared_ptr<IndexRun>>> runs_ HF_GUARDED_BY(mutex_);
-  std::vector<std::string> superseded_ HF_GUARDED_BY(mutex_);  // runs that a merge has joined and not removed yet
+  std::vector<std::pair<WriterId, std::string>> superseded_ HF_GUARDED_BY(mutex_);  // runs that a merge has joined and not removed yet
 };
 
 /// Gives entries in order of keys; nothing at the end.

@@ -1,6 +1,7 @@
 #include "vault/key_objects.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "vault/vault.hpp"
 
@@ -20,7 +21,7 @@ std::string follow_rotations(const KeyObjects& objects, const KeySlot& slot, con
       const auto known = std::find_if(roots.begin(), roots.end(), [&](const RootKey& k) { return k.epoch == (*keys)[i].epoch; });
       good = known == roots.end() || known->key == (*keys)[i].key;
     }
-    if (good) {
+    if (good && slot.kind != SlotKind::write_only) {  // such a slot has no root key to tell with
       // Only who held the key of the epoch before could begin this one.
       const RootKey& before = keys->size() > 1 ? (*keys)[keys->size() - 2] : own;
       good = rotation_proof(r, before.key) == r.proof;
@@ -45,6 +46,7 @@ std::string words_of(SlotKind kind) {
     case SlotKind::key_file: return "key file";
     case SlotKind::recovery_key: return "recovery key";
     case SlotKind::shares: return "shares";
+    case SlotKind::write_only: return "write-only key";
   }
   return "unknown";
 }
@@ -99,19 +101,25 @@ Status settle_key_objects(ObjectStore& store) {
 Result<OpenedSlot> open_slots(const KeyObjects& objects, const Secret& secret, std::uint16_t only_version) {
   std::vector<const KeySlot*> candidates;
   for (const KeySlot& slot : objects.slots)
-    if (slot.kind == secret.kind && (only_version == 0 || slot.version == only_version)) candidates.push_back(&slot);
+    if ((slot.kind == secret.kind || (slot.kind == SlotKind::write_only && secret.kind == SlotKind::key_file)) && (only_version == 0 || slot.version == only_version)) candidates.push_back(&slot);
   std::stable_sort(candidates.begin(), candidates.end(), [&](const KeySlot* a, const KeySlot* b) {
-    return std::pair(objects.reach_of(*a), a->version) > std::pair(objects.reach_of(*b), b->version);
+    const auto rank = [&](const KeySlot& s) { return std::tuple(s.kind != SlotKind::write_only, objects.reach_of(s), s.version); };
+    return rank(*a) > rank(*b);
   });
   for (const KeySlot* slot : candidates) {
     Digest wrapping = HF_TRY(wrapping_key(*slot, secret.bytes));
-    auto roots = unwrap_root_keys(*slot, wrapping);
+    std::optional<WriterGrant> grant;
+    auto roots = slot->kind != SlotKind::write_only ? unwrap_root_keys(*slot, wrapping) : [&]() -> Result<std::vector<RootKey>> {
+      WriterKeys keys = HF_TRY(unwrap_writer_keys(*slot, wrapping));
+      grant = std::move(keys.grant);
+      return std::move(keys.own);
+    }();
     if (!roots && roots.error().code != Code::wrong_secret) {
       wipe(wrapping);
       return roots.error();
     }
     if (roots) {
-      OpenedSlot out{slot->id, slot->version, std::move(*roots), {}};
+      OpenedSlot out{slot->id, slot->version, std::move(*roots), std::move(grant), {}};
       out.roots.reserve(out.roots.size() + objects.rotations.size());  // no copy stays behind when it grows
       if (slot->version >= 2) {
         Digest slot_private = slot_private_key(*slot, wrapping);

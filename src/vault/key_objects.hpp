@@ -34,11 +34,13 @@ Status settle_key_objects(ObjectStore& store);
 struct OpenedSlot {
   SlotId slot;
   std::uint16_t version = 0;
-  std::vector<RootKey> roots;  ///< by epoch, from 1
+  std::vector<RootKey> roots;  ///< by epoch, from 1; of a write-only slot its own keys
+  std::optional<WriterGrant> grant;  ///< of a write-only slot
   std::string problem;         ///< a rotation that names the slot and does not open; empty: none
 };
 
-/// Tries the secret on each slot of its kind, the one that reaches furthest first. WrongSecret where none opens.
+/// Tries the secret on each slot of its kind, the one that reaches furthest first; a key file also on write-only slots, after
+/// the others. WrongSecret where none opens.
 /// `only_version`: slots of this version alone; 0: all.
 Result<OpenedSlot> open_slots(const KeyObjects& objects, const Secret& secret, std::uint16_t only_version = 0);
 

@@ -8,11 +8,11 @@ Result<ByteView> SegmentOpener::open_frame(ByteView frame, SealedKind kind) {
   const FrameHeader h = HF_TRY(FrameHeader::decode(frame));
   if (h.kind != kind) return Error(Code::corrupt, "another kind of frame lies here");
   if (frame.size() != FrameHeader::kBytes + h.stored_bytes) return Error(Code::corrupt, "a frame has another size than expected");
-  if (keyed_epoch_ != h.epoch || keyed_salt_ != h.salt) {
-    Digest key = HF_TRY(vault_.keys().object_key(h.epoch, h.salt));
+  if (keyed_epoch_ != epoch_code(h.epoch, h.by_writer) || keyed_salt_ != h.salt) {
+    Digest key = HF_TRY(vault_.keys().object_key(h));
     aead_.set_key(h.cipher, key);
     wipe(key);
-    keyed_epoch_ = h.epoch;
+    keyed_epoch_ = epoch_code(h.epoch, h.by_writer);
     keyed_salt_ = h.salt;
   }
   plain_.resize(h.stored_bytes - Aead::kTagBytes);
@@ -117,6 +117,9 @@ Result<PackDirectory> read_pack_directory(const Vault& vault, ObjectReader& pack
     return Error(Code::corrupt, "the pack's end is damaged");
   Buffer frame(trailer.directory_stored_bytes);
   HF_TRY(pack.read(trailer.directory_offset, frame));
+  // The header is not sealed; who made the pack must be who sealed what the directory tells.
+  if (const FrameHeader sealed = HF_TRY(FrameHeader::decode(frame)); sealed.salt != header.salt || sealed.by_writer != header.by_writer)
+    return Error(Code::corrupt, "the pack's header is another pack's");
   return opener.open_directory(frame);
 }
 

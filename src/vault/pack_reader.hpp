@@ -84,7 +84,7 @@ class SegmentOpener {
   Decompressor decompressor_;
   Buffer plain_;
   Salt keyed_salt_{};
-  std::uint32_t keyed_epoch_ = 0;  // 0: no key set yet
+  std::uint32_t keyed_epoch_ = 0;  // as headers hold it; 0: no key set yet
 };
 
 /// The directory of a pack; Corrupt where header, trailer or directory are damaged.

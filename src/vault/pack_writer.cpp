@@ -10,13 +10,14 @@ namespace hf {
 Result<std::unique_ptr<PackWriter>> PackWriter::begin(Vault& vault, PackClass pack_class) {
   auto w = std::unique_ptr<PackWriter>(new PackWriter(vault, pack_class));
   w->frame_ = vault.new_frame(SealedKind::segment);
-  const Digest key = HF_TRY(vault.keys().object_key(w->frame_.epoch, w->frame_.salt));
+  const Digest key = HF_TRY(vault.keys().object_key(w->frame_));
   w->aead_.set_key(w->frame_.cipher, key);
   w->upload_ = HF_TRY(vault.store().create(ObjectKind::pack));
   PackHeader header;
   header.pack_class = pack_class;
   header.cipher = w->frame_.cipher;
   header.epoch = w->frame_.epoch;
+  header.by_writer = w->frame_.by_writer;
   header.vault = vault.id();
   header.salt = w->frame_.salt;
   HF_TRY(w->append(header.encode()));

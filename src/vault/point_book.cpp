@@ -13,7 +13,8 @@ Result<RecoveryPoint> read_point(const Vault& vault, const std::string& name, co
   const auto doing = [&] { return "reading recovery point " + name.substr(0, 8); };
   const Buffer raw = HF_TRY(vault.store().get({ObjectKind::point, name}, kPointBytesMax).context(doing));
   if (peek_object(raw, SealedKind::tombstone)) return Error(Code::not_found, "there is no recovery point " + name.substr(0, 8) + ": its backup was taken for dead, and fenced");
-  const Buffer plain = HF_TRY(vault.open_sealed(SealedKind::point, raw).context(doing));
+  if (const auto frame = peek_object(raw, SealedKind::point); frame && !vault.keys().may_open(*frame))
+    return Error(Code::not_found, "recovery point " + name.substr(0, 8) + " was not made with this write-only key, which opens only its own", "use a key that opens all of the vault");
   bool looked_at = false;
   if (known != nullptr) {
     *digest = sha256(raw);
@@ -21,7 +22,7 @@ Result<RecoveryPoint> read_point(const Vault& vault, const std::string& name, co
     const auto at = id ? known->find(*id) : known->end();
     looked_at = at != known->end() && at->second == *digest;
   }
-  RecoveryPoint p = HF_TRY((looked_at ? decode_point_known(plain) : decode_point(plain, vault.keys().signer())).context(doing));
+  RecoveryPoint p = HF_TRY(vault.open_point(raw, looked_at).context(doing));
   // An old point copied over a newer name must not pass for it.
   if (p.id.hex() != name || p.vault != vault.id()) return Error(Code::corrupt, "recovery point " + name.substr(0, 8) + " holds another point than its name says");
   return p;
@@ -57,7 +58,7 @@ void PointBook::read(const std::vector<std::string>& names) {
       if (const auto at = known.find(p->id); at == known.end() || at->second != all[i].digest) ++fresh;
       seen.emplace(p->id, all[i].digest);
       points_.emplace(names[i], std::move(*p));
-    } else if (p.error().code != Code::not_found) {  // a fence, or gone since the listing
+    } else if (p.error().code != Code::not_found) {  // a fence, gone since the listing, or of others
       damaged_.push_back({names[i], std::move(p.error())});
     }
   }

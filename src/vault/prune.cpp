@@ -38,6 +38,35 @@ Result<std::vector<const RecoveryPoint*>> existing_points(const Vault& vault, Po
   return out;
 }
 
+/// What one writer wrote: its points need chunks in its packs, as its runs tell of them. So nobody can make another's packs
+/// look needless, or say to hold what others need.
+struct WritersShare {
+  WriterId writer;
+  std::unique_ptr<Index> index;
+  Stock stock;
+  Needed needed;
+  RepackPlan plan;
+};
+
+/// The vault's own share, with the orphans, and that of each write-only key.
+Result<std::vector<WritersShare>> shares_of(const Vault& vault, const Index& all, const std::vector<const RecoveryPoint*>& points) {
+  std::vector<WritersShare> out;
+  std::set<WriterId> writers{WriterId()};
+  for (const WriterId& writer : all.writers()) writers.insert(writer);
+  for (const RecoveryPoint* p : points) writers.insert(p->writer);
+  for (const WriterId& writer : writers) {
+    WritersShare& share = out.emplace_back();
+    share.writer = writer;
+    share.index = all.only(writer);
+    share.stock = HF_TRY(take_stock(vault, *share.index, &all));
+    if (writer.is_zero()) continue;
+    share.stock.orphans.clear();
+    for (const IndexedPack& p : share.index->packs())
+      if (share.stock.listed.contains(p.id) && HF_TRY(maker_of(vault, p.id)) != writer) share.stock.listed.erase(p.id);
+  }
+  return out;
+}
+
 class Pruner {
  public:
   Pruner(Vault& vault, const PruneOptions& options, Marker& marker, Progress& progress) : vault_(vault), options_(options), marker_(marker), progress_(progress), book_(vault) {}
@@ -50,8 +79,8 @@ class Pruner {
   /// Condemns what was retired and is needed by nobody, as far as no session from before lives, and removes it.
   Status remove_retired();
   /// Which of its packs the points need that came since they were retired. `points` were listed before the index was
-  /// loaded: it knows all that they name.
-  Result<std::unordered_set<PackId>> needed_since(const Retirement& retirement, std::vector<const RecoveryPoint*> points, const EpochRecord& record, const Index& index, const Stock& stock);
+  /// loaded: it knows all that they name. Adds them to `needed`; of one writer.
+  Status needed_since(const Retirement& retirement, std::vector<const RecoveryPoint*> points, const EpochRecord& record, const WritersShare& share, std::unordered_set<PackId>& needed);
   Status remove_condemned();
   Status find_stripes();
   /// Puts what stays of stripes that lose packs into new ones; `held` gets those of `gone` that must stay all the same.
@@ -107,12 +136,13 @@ Result<std::vector<Lease>> Pruner::sessions_before(std::uint64_t epoch) {
 
 // --- removing what was retired ---
 
-Result<std::unordered_set<PackId>> Pruner::needed_since(const Retirement& retirement, std::vector<const RecoveryPoint*> since, const EpochRecord& record, const Index& index, const Stock& stock) {
-  std::erase_if(since, [&](const RecoveryPoint* p) { return std::binary_search(retirement.marked.begin(), retirement.marked.end(), p->id); });
+Status Pruner::needed_since(const Retirement& retirement, std::vector<const RecoveryPoint*> since, const EpochRecord& record, const WritersShare& share, std::unordered_set<PackId>& needed) {
+  const Index& index = *share.index;
+  const Stock& stock = share.stock;
+  std::erase_if(since, [&](const RecoveryPoint* p) { return p->writer != share.writer || std::binary_search(retirement.marked.begin(), retirement.marked.end(), p->id); });
   ClaimSet live;
   if (!since.empty()) HF_TRY(marker_.mark(vault_, index, since, Marker::Scope::some_points, live, progress_));
   const std::unordered_set<PackId> mine(retirement.packs.begin(), retirement.packs.end());
-  std::unordered_set<PackId> needed;
   const auto stays = [&](const PackId& id) {
     const bool condemned = std::binary_search(record.condemned.begin(), record.condemned.end(), id);
     return stock.listed.contains(id) && !condemned && (!mine.contains(id) || needed.contains(id));
@@ -132,11 +162,11 @@ Result<std::unordered_set<PackId>> Pruner::needed_since(const Retirement& retire
       if (!elsewhere && !here.empty() && live.contains(key)) needed.insert(here.begin(), here.end());
     }
   } while (HF_TRY(marker_.hold_up(vault_, index, stays, live)));
-  if (since.empty()) return needed;
+  if (since.empty()) return {};
   // Packs without chunks hold copies of small objects, perhaps of these points.
   for (const IndexedPack& p : index.packs())
     if (p.chunk_count == 0 && mine.contains(p.id)) needed.insert(p.id);
-  return needed;
+  return {};
 }
 
 Status Pruner::remove_retired() {
@@ -156,14 +186,21 @@ Status Pruner::remove_retired() {
       continue;
     }
     // After the leases: every point of a session that ended is seen here.
-    std::vector<const RecoveryPoint*> points = HF_TRY(existing_points(vault_, book_));
+    const std::vector<const RecoveryPoint*> points = HF_TRY(existing_points(vault_, book_));
     const auto index = HF_TRY(Index::load(vault_));
-    const Stock stock = HF_TRY(take_stock(vault_, *index));
-    index->distrust(stock.doubtful);
-    const auto looked = needed_since(*next, std::move(points), record, *index, stock);
+    const auto shares = HF_TRY(shares_of(vault_, *index, points));
+    std::unordered_set<PackId> needed;
+    const auto look = [&]() -> Status {
+      for (const WritersShare& share : shares) {
+        share.index->distrust(share.stock.doubtful);
+        HF_TRY(needed_since(*next, points, record, share, needed));
+      }
+      return {};
+    };
+    const Status looked = look();
     if (!looked && HF_TRY(was_overtaken(looked.error(), record))) continue;
-    const auto needed = HF_TRY(looked);
-    const auto& there = stock.listed;
+    HF_TRY(Status(looked));
+    const auto& there = shares[0].stock.listed;
     EpochRecord decided = record;
     std::erase_if(decided.retired, [&](const Retirement& r) { return r.epoch == next->epoch; });
     std::erase_if(decided.condemned, [&](const PackId& id) { return !there.contains(id); });  // done with
@@ -283,24 +320,30 @@ Result<bool> Pruner::retire() {
   const bool busy = !HF_TRY(sessions_before(UINT64_MAX)).empty();
   const std::vector<const RecoveryPoint*> points = HF_TRY(existing_points(vault_, book_));
   const auto index = HF_TRY(Index::load(vault_));
-  const Stock stock = HF_TRY(take_stock(vault_, *index));
-  std::unordered_set<PackId> distrusted = stock.doubtful;
+  auto shares = HF_TRY(shares_of(vault_, *index, points));
   const std::unordered_set<PackId> retired_before = before.absent();
-  distrusted.insert(retired_before.begin(), retired_before.end());
+  std::unordered_set<PackId> distrusted = retired_before;
+  for (const WritersShare& share : shares) {
+    std::unordered_set<PackId> of_share = retired_before;
+    of_share.insert(share.stock.doubtful.begin(), share.stock.doubtful.end());
+    distrusted.insert(share.stock.doubtful.begin(), share.stock.doubtful.end());
+    share.index->distrust(std::move(of_share));
+  }
   index->distrust(distrusted);
 
-  // By domain, where there are several: what two of them need keeps two places.
-  std::map<std::optional<PointId>, std::vector<const RecoveryPoint*>> by_domain;
-  for (const RecoveryPoint* p : points) by_domain[p->domain].push_back(p);
-  Needed needed;
+  // By writer, and by domain, where there are several: what two of them need keeps two places.
+  std::map<std::pair<WriterId, std::optional<PointId>>, std::vector<const RecoveryPoint*>> by_domain;
+  for (const RecoveryPoint* p : points) by_domain[{p->writer, p->domain}].push_back(p);
   ClaimSet dead;
   const auto mark = [&]() -> Status {
     ClaimSet all;
-    const bool apart = by_domain.size() > 1;
-    ClaimSet& first = apart ? all : needed.of(by_domain.empty() ? std::nullopt : by_domain.begin()->first);
+    const bool apart = by_domain.size() > 1 || shares.size() > 1;
+    ClaimSet& first = apart ? all : shares[0].needed.of(by_domain.empty() ? std::nullopt : by_domain.begin()->first.second);
     HF_TRY(marker_.mark(vault_, *index, points, Marker::Scope::every_point, first, progress_));
-    if (apart)
-      for (const auto& [domain, of_domain] : by_domain) HF_TRY(marker_.mark(vault_, *index, of_domain, Marker::Scope::some_points, needed.of(domain), progress_));
+    if (!apart) return {};
+    for (const auto& [domain, of_domain] : by_domain)
+      for (WritersShare& share : shares)
+        if (share.writer == domain.first) HF_TRY(marker_.mark(vault_, *share.index, of_domain, Marker::Scope::some_points, share.needed.of(domain.second), progress_));
     return {};
   };
   if (const auto marked = mark(); !marked) {
@@ -312,7 +355,6 @@ Result<bool> Pruner::retire() {
   for (const RecoveryPoint& p : removed_) removed.push_back(&p);
   if (busy && !removed.empty()) static_cast<void>(marker_.mark(vault_, *index, removed, Marker::Scope::some_points, dead, progress_));
   HF_TRY(stop_if_asked());
-  report_.chunks_live = needed.size();
 
   RepackLimits limits{options_.unused_percent_max, options_.repack_bytes_max, vault_.store().traits().pack_bytes, nullptr};
   WriteOptions write = options_.write;
@@ -320,35 +362,46 @@ Result<bool> Pruner::retire() {
     write.compression_level = *options_.recompress_level;
     limits.recompress = HF_TRY(ask_recompress(vault_, *options_.recompress_level, progress_));
   }
-  // A pack that stays keeps every delta in it readable, so its bases stay too; and then other packs may.
-  ClaimSet& live = needed.of(by_domain.empty() ? std::nullopt : by_domain.rbegin()->first);
-  RepackPlan plan;
-  std::unordered_set<PackId> goes;
-  for (bool again = true; again;) {
-    plan = HF_TRY(plan_repack(*index, stock, retired_before, needed, busy ? &dead : nullptr, limits));
-    goes = retired_before;
-    goes.insert(plan.dead.begin(), plan.dead.end());
-    goes.insert(plan.repack.begin(), plan.repack.end());
-    if (plan.dead.empty() && plan.repack.empty()) break;
-    again = HF_TRY(marker_.hold_up(vault_, *index, [&](const PackId& id) { return stock.listed.contains(id) && !goes.contains(id); }, live));
+  nothing_lost_ = true;
+  report_.chunks_live = report_.bytes_unused = 0;
+  report_.packs_dead = report_.packs_repacked = report_.packs_recompressed = 0;
+  bool vanished = false;
+  std::vector<PackId> retired, without_chunks;
+  for (WritersShare& share : shares) {
+    RepackPlan& plan = share.plan;
+    report_.chunks_live += share.needed.size();
+    // A pack that stays keeps every delta in it readable, so its bases stay too; and then other packs may.
+    ClaimSet& live = share.needed.last();
+    std::unordered_set<PackId> goes;
+    for (bool again = true; again;) {
+      plan = HF_TRY(plan_repack(*share.index, share.stock, retired_before, share.needed, busy ? &dead : nullptr, limits));
+      goes = retired_before;
+      goes.insert(plan.dead.begin(), plan.dead.end());
+      goes.insert(plan.repack.begin(), plan.repack.end());
+      if (plan.dead.empty() && plan.repack.empty()) break;
+      again = HF_TRY(marker_.hold_up(vault_, *share.index, [&](const PackId& id) { return share.stock.listed.contains(id) && !goes.contains(id); }, live));
+    }
+    if (limits.bytes_max) *limits.bytes_max -= std::min(*limits.bytes_max, plan.repack_bytes);
+    nothing_lost_ = nothing_lost_ && plan.live_placed == share.needed.size();
+    vanished = vanished || !plan.vanished.empty();
+    report_.bytes_unused += plan.bytes_unused_left;
+    report_.packs_dead += plan.dead.size();
+    report_.packs_repacked += plan.repack.size();
+    report_.packs_recompressed += plan.recompress.size();
+    retired.insert(retired.end(), plan.dead.begin(), plan.dead.end());
+    retired.insert(retired.end(), plan.repack.begin(), plan.repack.end());
+    without_chunks.insert(without_chunks.end(), plan.without_chunks.begin(), plan.without_chunks.end());
+    if (!busy) retired.insert(retired.end(), plan.orphans.begin(), plan.orphans.end());
   }
-  report_.packs = stock.listed.size();
-  report_.bytes_unused = plan.bytes_unused_left;
-  nothing_lost_ = plan.live_placed == needed.size();
+  report_.packs = shares[0].stock.listed.size();
   // Copies of small objects: made anew where points went, so that a rebuild does not bring them back, or where many small
   // packs hold them.
   constexpr std::size_t kReplicaPacksMax = 16;
-  const bool renew_copies = plan.without_chunks.size() > kReplicaPacksMax || (!plan.without_chunks.empty() && !HF_TRY(reaped_points(vault_)).empty());
-  std::vector<PackId> retired = plan.dead;
-  retired.insert(retired.end(), plan.repack.begin(), plan.repack.end());
-  if (renew_copies) retired.insert(retired.end(), plan.without_chunks.begin(), plan.without_chunks.end());
-  if (!busy) retired.insert(retired.end(), plan.orphans.begin(), plan.orphans.end());
+  const bool renew_copies = without_chunks.size() > kReplicaPacksMax || (!without_chunks.empty() && !HF_TRY(reaped_points(vault_)).empty());
+  if (renew_copies) retired.insert(retired.end(), without_chunks.begin(), without_chunks.end());
   const bool note_the_time = report_.clock_doubt_ns > 0;
   if (retired.empty() && !note_the_time) return true;
 
-  report_.packs_dead = plan.dead.size();
-  report_.packs_repacked = plan.repack.size();
-  report_.packs_recompressed = plan.recompress.size();
   std::vector<PointId> marked;
   for (const RecoveryPoint* p : points) marked.push_back(p->id);
   std::sort(marked.begin(), marked.end());
@@ -359,11 +412,16 @@ Result<bool> Pruner::retire() {
     const auto gone_points = HF_TRY(reaped_points(vault_));
     std::erase_if(to_copy, [&](const PointId& id) { return gone_points.contains(id); });
   }
-  const auto repacked = repack(vault_, *index, plan, write, renew_copies ? &to_copy : nullptr, progress_);
-  if (!repacked && HF_TRY(was_overtaken(repacked.error(), before))) return false;
-  const RepackResult copied = HF_TRY(repacked);
-  report_.bytes_repacked += copied.bytes_read;
-  report_.bytes_written += copied.bytes_written;
+  for (WritersShare& share : shares) {
+    const bool copies = renew_copies && share.writer.is_zero();
+    if (share.plan.repack.empty() && !copies) continue;
+    const auto as_maker = vault_.writing_as(share.writer);
+    const auto repacked = repack(*as_maker, *share.index, share.plan, write, copies ? &to_copy : nullptr, progress_);
+    if (!repacked && HF_TRY(was_overtaken(repacked.error(), before))) return false;
+    const RepackResult copied = HF_TRY(repacked);
+    report_.bytes_repacked += copied.bytes_read;
+    report_.bytes_written += copied.bytes_written;
+  }
   HF_TRY(stop_if_asked());
 
   EpochRecord next = before;
@@ -376,13 +434,16 @@ Result<bool> Pruner::retire() {
     next.retired.push_back(std::move(r));
   }
   if (!HF_TRY(decide(vault_, before, next))) return false;
-  if (plan.vanished.empty()) return true;
-  HF_TRY(index->drop_packs({plan.vanished.begin(), plan.vanished.end()}));  // lost, and not missed
-  HF_TRY(drop_condemned(vault_, *index, retired_before));
+  if (!vanished) return true;
+  for (const WritersShare& share : shares) {  // lost, and not missed
+    HF_TRY(share.index->drop_packs({share.plan.vanished.begin(), share.plan.vanished.end()}));
+    HF_TRY(drop_condemned(vault_, *share.index, retired_before));
+  }
   return true;
 }
 
 Result<PruneReport> Pruner::run() {
+  HF_TRY(vault_.opens_all("a prune"));
   HF_TRY(vault_.may_write());
   HF_TRY(find_stripes());
   const Inventory before = HF_TRY(take_inventory(vault_.store()));

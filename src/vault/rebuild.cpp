@@ -77,6 +77,7 @@ struct TornPack {
   PackId id;
   std::uint64_t stored_bytes = 0;
   PackClass pack_class = PackClass::metadata;
+  WriterId writer{};
   PackDirectory found;
   std::uint64_t without_base = 0;  ///< deltas whose bases were not found (yet)
 };
@@ -101,12 +102,14 @@ Status read_torn(const Vault& vault, TornPack& torn, SegmentOpener& opener) {
     for (std::size_t i = 0; i < segment.chunk_count(); ++i)
       info.chunks.emplace_back(vault.keys().chunk_hash().id(segment.chunk(i)), static_cast<std::uint32_t>(segment.chunk(i).size()));
     data = data || segment.plain.size() > ChunkWriter::kSegmentBytes / 8;
+    if (torn.found.segments.empty()) torn.writer = f.header.writer();
     torn.found.segments.push_back(std::move(info));
     return {};
   }));
   Buffer head(PackHeader::kBytes);
-  if (const auto read = pack->read(0, head); read && PackHeader::decode(head)) torn.pack_class = PackHeader::decode(head)->pack_class;
-  else torn.pack_class = data ? PackClass::data : PackClass::metadata;
+  const auto header = pack->read(0, head) ? PackHeader::decode(head) : Result<PackHeader>(Error(Code::corrupt, "unreadable"));
+  torn.pack_class = header ? header->pack_class : data ? PackClass::data : PackClass::metadata;
+  if (header) torn.writer = header->writer();
   return {};
 }
 
@@ -149,10 +152,11 @@ Status leave_out_what_hangs(const Vault& vault, Index& index, RebuildReport& rep
   };
   for (unsigned round = 0; round < kBaseDepthMax; ++round) {
     std::unordered_set<PackId> concerned;
-    RunBuilder run;
+    RunBuilders runs(vault);
+    PackHeader header;
     for (const IndexedPack& p : index.packs()) {
       const auto pack = vault.store().open({ObjectKind::pack, p.id.hex()});
-      auto directory = pack ? read_pack_directory(vault, **pack, opener) : Result<PackDirectory>(pack.error());
+      auto directory = pack ? read_pack_directory(vault, **pack, opener, &header) : Result<PackDirectory>(pack.error());
       if (!directory) continue;  // what the index has of it was read segment by segment, and opened
       std::vector<SegmentInfo> sound;
       std::uint64_t hanging = 0;
@@ -168,10 +172,10 @@ Status leave_out_what_hangs(const Vault& vault, Index& index, RebuildReport& rep
       concerned.insert(p.id);
       if (sound.empty()) continue;
       directory->segments = std::move(sound);
-      run.add(described_by(p.id, p.pack_class, p.stored_bytes, *directory));
+      runs.add(header.writer(), described_by(p.id, p.pack_class, p.stored_bytes, *directory));
     }
     if (concerned.empty()) return {};
-    if (!run.empty()) HF_TRY(run.write(vault));
+    HF_TRY(runs.write());
     HF_TRY(index.drop_packs(concerned));  // from the other runs
   }
   return {};
@@ -191,12 +195,11 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
   HF_TRY(store.settle(seen));
   progress.items_total = ids.size();
 
-  RunBuilder gathered;
+  RunBuilders gathered(vault);
   std::vector<std::string> new_runs;
   const auto write_run = [&]() -> Status {
-    if (gathered.empty()) return {};
-    new_runs.push_back(HF_TRY(gathered.write(vault)));
-    gathered.clear();
+    const auto written = HF_TRY(gathered.write());
+    new_runs.insert(new_runs.end(), written.begin(), written.end());
     return {};
   };
 
@@ -208,9 +211,9 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
     if (is_transient(why)) unread.insert(id);
   };
 
-  const auto add = [&](const PackId& id, PackClass pack_class, std::uint64_t stored_bytes, const PackDirectory& directory) -> Status {
+  const auto add = [&](const WriterId& writer, const PackId& id, PackClass pack_class, std::uint64_t stored_bytes, const PackDirectory& directory) -> Status {
     const FinishedPack described = described_by(id, pack_class, stored_bytes, directory);
-    gathered.add(described);
+    gathered.add(writer, described);
     ++report.packs;
     report.chunks += described.entries.size();
     ++progress.items_done;
@@ -253,7 +256,7 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
       torn_packs.emplace_back().id = id;  // later: its deltas need the index of the others
       continue;
     }
-    HF_TRY(add(id, header.pack_class, pack->size(), *directory));
+    HF_TRY(add(header.writer(), id, header.pack_class, pack->size(), *directory));
   }
   HF_TRY(write_run());
 
@@ -284,14 +287,14 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
         continue;
       }
       ++report.packs_torn;
-      HF_TRY(add(torn.id, torn.pack_class, torn.stored_bytes, torn.found));
+      HF_TRY(add(torn.writer, torn.id, torn.pack_class, torn.stored_bytes, torn.found));
     }
     torn_packs = std::move(waiting);
     if (torn_packs.empty()) break;
     // What they hold so far, for one another; left out of the count, as they are read once more.
     for (const TornPack& torn : torn_packs) {
       if (torn.found.segments.empty()) continue;
-      HF_TRY(add(torn.id, torn.pack_class, torn.stored_bytes, torn.found));
+      HF_TRY(add(torn.writer, torn.id, torn.pack_class, torn.stored_bytes, torn.found));
       --report.packs;
       for (const SegmentInfo& s : torn.found.segments) report.chunks -= s.chunks.size();
     }
@@ -303,8 +306,7 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
   HF_TRY(for_each_replica(store, [&](const ObjectName& name, const Buffer& object) -> Status {
     if (name.kind != ObjectKind::point) return {};
     if (const auto id = PointId::parse(name.name); id && reaped.contains(*id)) return {};  // a prune removed it
-    const auto plain = vault.open_sealed(SealedKind::point, object);
-    if (!plain || !decode_point(*plain, vault.keys().signer())) return {};  // another vault's, or damaged
+    if (!vault.open_point(object)) return {};  // another vault's, or damaged
     if (!HF_TRY(put_if_absent(store, name, object))) return {};
     // A prune that passed sentence meanwhile may have removed it just before, and has not looked for it since.
     if (const auto id = PointId::parse(name.name); id && HF_TRY(reaped_points(vault)).contains(*id)) return store.remove(name);
@@ -331,6 +333,7 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
 }  // namespace
 
 Status rebuild(Vault& vault, RebuildReport& report, Progress& progress) {
+  HF_TRY(vault.opens_all("a rebuild"));
   // A prune that runs meanwhile leaves what this session lists.
   PointId name;
   vault.env().random(name.bytes);

@@ -217,6 +217,7 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
   for (PackClass pack_class : {PackClass::data, PackClass::metadata})
     for (std::size_t i = 0; i < packs.size(); ++i)
       if (chosen[i] && packs[i].pack_class == pack_class) plan.repack.push_back(packs[i].id);
+  plan.repack_bytes = chosen_bytes;
   if (!plan.repack.empty()) {
     auto again = HF_TRY(read());
     HF_TRY(for_each_live_place(

@@ -32,6 +32,8 @@ class Needed {
     if (!set) set = std::make_unique<ClaimSet>();
     return *set;
   }
+  /// The set of the newest domain.
+  ClaimSet& last() { return domains_.empty() ? of(std::nullopt) : *domains_.rbegin()->second; }
   /// How many packs it should lie in; 0: nobody needs it.
   std::size_t places(const ChunkKey& key) const {
     std::size_t n = 0;
@@ -57,6 +59,7 @@ struct RepackPlan {
   std::vector<PackId> vanished;        ///< in the index, not there, and not needed
   std::unique_ptr<ClaimSet> to_copy = std::make_unique<ClaimSet>();  ///< chunks whose live place is in a pack of `repack`
   std::map<ChunkKey, std::set<PackId>> to_copy_apart;  ///< likewise, of those that keep several places: into a pack for each
+  std::uint64_t repack_bytes = 0;      ///< of the packs in `repack`
   std::uint64_t live_placed = 0;       ///< of Needed::size(): those that some pack which is there holds
   std::uint64_t bytes_unused_left = 0; ///< waste that stays, estimated by the share of chunks
 };

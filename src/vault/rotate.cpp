@@ -15,6 +15,7 @@ const SlotInfo* info_of(const std::vector<SlotInfo>& infos, const SlotId& id) {
 }  // namespace
 
 Result<RotateReport> rotate_keys(const Vault& vault, const RotateOptions& options) {
+  HF_TRY(vault.opens_all("a rotation of the keys"));
   HF_TRY(vault.may_write());
   ObjectStore& store = vault.store();
   HF_TRY(settle_key_objects(store));
@@ -67,16 +68,19 @@ Result<RotateReport> rotate_keys(const Vault& vault, const RotateOptions& option
     for (const KeySlot* slot : named) {
       std::vector<RootKey> newer;
       newer.reserve(roots.size() + 1);
-      const RootKey* own = nullptr;
+      // A write-only slot has its own key of each epoch, not the root key.
+      const auto theirs = [&](const RootKey& root) { return slot->kind == SlotKind::write_only ? writer_key(root, vault.id(), slot->writer()) : root; };
+      std::optional<RootKey> own;
       for (const RootKey& k : roots) {
-        if (k.epoch == slot->epoch) own = &k;
-        if (k.epoch > slot->epoch) newer.push_back(k);
+        if (k.epoch == slot->epoch) own = theirs(k);
+        if (k.epoch > slot->epoch) newer.push_back(theirs(k));
       }
-      newer.push_back(fresh);
+      newer.push_back(theirs(fresh));
       Digest ephemeral{};
       vault.env().random(ephemeral);
-      auto entry = own != nullptr ? seal_entry(rotation, *slot, *own, ephemeral, newer) : Result<Rotation::Entry>(Error(Code::corrupt, "key slot " + slot->id.brief() + " names an epoch that is none"));
+      auto entry = own ? seal_entry(rotation, *slot, *own, ephemeral, newer) : Result<Rotation::Entry>(Error(Code::corrupt, "key slot " + slot->id.brief() + " names an epoch that is none"));
       wipe(ephemeral);
+      if (own) wipe(own->key);
       for (RootKey& k : newer) wipe(k.key);
       rotation.entries.push_back(HF_TRY(std::move(entry)));
     }

@@ -25,4 +25,16 @@ void RunBuilder::clear() {
   entries_.clear();
 }
 
+bool RunBuilders::is_full() const {
+  return std::any_of(of_.begin(), of_.end(), [](const auto& of) { return of.second.is_full(); });
+}
+
+Result<std::vector<std::string>> RunBuilders::write() {
+  std::vector<std::string> names;
+  for (auto& [writer, run] : of_)
+    if (!run.empty()) names.push_back(HF_TRY(run.write(*vault_.writing_as(writer))));
+  of_.clear();
+  return names;
+}
+
 }  // namespace hf

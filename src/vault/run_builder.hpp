@@ -1,6 +1,8 @@
 #pragma once
 // From finished packs to an index run.
 
+#include <map>
+
 #include "vault/pack_writer.hpp"
 
 namespace hf {
@@ -21,6 +23,20 @@ class RunBuilder {
   static constexpr std::size_t kEntries = 512 * 1024;
   std::vector<IndexedPack> packs_;
   std::vector<IndexEntry> entries_;
+};
+
+/// The same for packs of several writers: a run tells of one writer's packs, and is sealed as that writer's.
+class RunBuilders {
+ public:
+  explicit RunBuilders(const Vault& vault) : vault_(vault) {}
+  void add(const WriterId& writer, const FinishedPack& pack) { of_[writer].add(pack); }
+  bool is_full() const;
+  /// Writes what was gathered, and forgets it. Gives the names of the runs.
+  Result<std::vector<std::string>> write();
+
+ private:
+  const Vault& vault_;
+  std::map<WriterId, RunBuilder> of_;
 };
 
 }  // namespace hf

@@ -13,8 +13,12 @@ struct Stock {
   std::unordered_set<PackId> doubtful;      ///< the index tells of them; missing, of another size, or found damaged
   std::vector<PackId> orphans;              ///< there, and in no run: their session died, or is not done yet
 };
-/// Costs a listing of the packs, and the reading of all proofs.
-Result<Stock> take_stock(const Vault& vault, const Index& index);
+/// Costs a listing of the packs, and the reading of all proofs. `all`: the runs in none of which an orphan is; those of
+/// `index`, where absent.
+Result<Stock> take_stock(const Vault& vault, const Index& index, const Index* all = nullptr);
+/// Who made the pack, as its header says: the pack's name covers it, so that no run can tell otherwise. Nullopt where the pack
+/// is not there or its header is damaged; an error where it can't be read now.
+Result<std::optional<WriterId>> maker_of(const Vault& vault, const PackId& pack);
 
 /// For who has made a run out of what older runs, or packs, tell: a prune that condemned packs meanwhile dropped them from
 /// the runs that it saw, perhaps before ours was there. Drops them now. `retired`: those that were retired when our lease

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/assert.hpp"
 #include "vault/deletion.hpp"
 #include "vault/key_objects.hpp"
 #include "vault/point_book.hpp"
@@ -39,6 +40,24 @@ Result<PointList> sorted_points(const Vault& vault, std::map<std::string, Recove
   std::sort(list.points.begin(), list.points.end(), earlier);
   std::sort(list.forgotten.begin(), list.forgotten.end(), [&](const ForgottenPoint& a, const ForgottenPoint& b) { return earlier(a.point, b.point); });
   return list;
+}
+
+void seal_as(FrameHeader& h, const WriterId& writer) {
+  if (writer.is_zero()) return;
+  h.by_writer = true;
+  std::copy(writer.bytes.begin(), writer.bytes.end(), h.salt.begin());
+}
+
+/// Every writer must be able to read these, and nobody but who holds the vault's keys make them.
+bool is_for_all(SealedKind kind) { return kind == SealedKind::epoch; }
+
+Buffer signed_text(const VaultId& vault, SealedKind kind, ByteView plain) {
+  Buffer out;
+  append(out, as_bytes("holdfast for all"));
+  append(out, vault.view());
+  out.push_back(static_cast<std::uint8_t>(kind));
+  append(out, plain);
+  return out;
 }
 
 }  // namespace
@@ -96,8 +115,15 @@ Result<std::unique_ptr<Vault>> Vault::open(Env& env, std::unique_ptr<ObjectStore
   vault->opened_by_ = opened.slot;
   vault->newest_epoch_ = std::max(objects.newest_epoch(), opened.roots.back().epoch);
   vault->keys_problem_ = std::move(opened.problem);
-  vault->keys_ = std::make_shared<const VaultKeys>(config.id, std::move(opened.roots));
-  const Buffer params = HF_TRY(vault->open_sealed(SealedKind::parameters, config.sealed_params).context([] { return "opening the vault's parameters"; }));
+  Buffer params;
+  if (opened.grant) {
+    params = opened.grant->params;
+    vault->writer_ = WriterId::from(opened.slot.view());
+    vault->keys_ = std::make_shared<const VaultKeys>(config.id, vault->writer_, std::move(opened.roots), *opened.grant);
+  } else {
+    vault->keys_ = std::make_shared<const VaultKeys>(config.id, std::move(opened.roots));
+    params = HF_TRY(vault->open_sealed(SealedKind::parameters, config.sealed_params).context([] { return "opening the vault's parameters"; }));
+  }
   vault->params_ = HF_TRY(decode_params(params));
   return vault;
 }
@@ -108,18 +134,46 @@ FrameHeader Vault::new_frame(SealedKind kind) const {
   h.cipher = preferred_cipher();
   h.epoch = keys_->current_epoch();
   env_.random(h.salt);
+  seal_as(h, writer_);
   return h;
 }
 
 Buffer Vault::seal(SealedKind kind, ByteView plain) const {
-  const FrameHeader h = new_frame(kind);
-  return seal_object(h, id_, *keys_->object_key(h.epoch, h.salt), plain);
+  FrameHeader h = new_frame(kind);
+  Buffer signed_plain;
+  if (is_for_all(kind)) {
+    HF_ASSERT(keys_->writer().is_zero());
+    seal_as(h, kSharedWriter);
+    signed_plain.assign(plain.begin(), plain.end());
+    append(signed_plain, sign(keys_->signing_seed(), signed_text(id_, kind, plain)));
+    plain = signed_plain;
+  }
+  return seal_object(h, id_, *keys_->object_key(h), plain);
 }
 
 Result<Buffer> Vault::open_sealed(SealedKind kind, ByteView object) const {
   const FrameHeader h = HF_TRY(peek_object(object, kind));
-  const Digest key = HF_TRY(keys_->object_key(h.epoch, h.salt));
-  return open_object(object, kind, id_, key);
+  const bool for_all = h.writer() == kSharedWriter;
+  const bool by_its_maker = h.writer().is_zero() || (for_all ? is_for_all(kind) : kind == SealedKind::point || kind == SealedKind::lease || (kind == SealedKind::cache && h.writer() == keys_->writer()));
+  if (!by_its_maker) return Error(Code::refused, "a write-only key made it, which may not");
+  const Digest key = HF_TRY(keys_->object_key(h));
+  Buffer plain = HF_TRY(open_object(object, kind, id_, key));
+  if (!for_all) return plain;
+  Signature signature;
+  if (plain.size() < signature.size()) return Error(Code::corrupt, "it is not signed");
+  const std::size_t bytes = plain.size() - signature.size();
+  std::copy_n(plain.begin() + static_cast<std::ptrdiff_t>(bytes), signature.size(), signature.begin());
+  plain.resize(bytes);
+  if (!signature_holds(keys_->vault_signer(), signed_text(id_, kind, plain), signature)) return Error(Code::corrupt, "its signature does not hold");
+  return plain;
+}
+
+Result<RecoveryPoint> Vault::open_point(ByteView object, bool looked_at) const {
+  const FrameHeader h = HF_TRY(peek_object(object, SealedKind::point));
+  const Buffer plain = HF_TRY(open_sealed(SealedKind::point, object));
+  RecoveryPoint p = HF_TRY(looked_at ? decode_point_known(plain) : decode_point(plain, HF_TRY(keys_->signer_of(h))));
+  p.writer = h.writer();
+  return p;
 }
 
 Result<RecoveryPoint> Vault::point(const std::string& name) const { return read_point(*this, name, nullptr, nullptr); }
@@ -174,7 +228,16 @@ Result<RecoveryPoint> Vault::find_point(std::string_view reference) const {
   return point(found[0]);
 }
 
-std::unique_ptr<Vault> Vault::over(std::unique_ptr<ObjectStore> store) const {
+std::unique_ptr<Vault> Vault::over(std::unique_ptr<ObjectStore> store) const { return twin(std::move(store)); }
+
+std::unique_ptr<Vault> Vault::writing_as(const WriterId& writer) const {
+  HF_ASSERT(keys_->writer().is_zero() || keys_->writer() == writer);
+  auto vault = twin(store_);
+  vault->writer_ = writer;
+  return vault;
+}
+
+std::unique_ptr<Vault> Vault::twin(std::shared_ptr<ObjectStore> store) const {
   auto vault = std::unique_ptr<Vault>(new Vault(env_, std::move(store)));
   vault->id_ = id_;
   vault->params_ = params_;
@@ -183,6 +246,7 @@ std::unique_ptr<Vault> Vault::over(std::unique_ptr<ObjectStore> store) const {
   vault->newest_epoch_ = newest_epoch_;
   vault->keys_problem_ = keys_problem_;
   vault->opened_by_ = opened_by_;
+  vault->writer_ = writer_;
   vault->cache_directory_ = cache_directory_;
   return vault;
 }
@@ -210,7 +274,14 @@ Status Vault::may_write() const {
   return error;
 }
 
+Status Vault::opens_all(std::string_view for_what) const {
+  if (keys_->writer().is_zero()) return {};
+  return Error(Code::refused, "key slot " + opened_by_.brief() + " is write-only: it makes recovery points and sees those that it made; " + std::string(for_what) + " is not for it",
+               "use a key that opens all of the vault: --key-file FILE, --passphrase-file FILE");
+}
+
 Result<std::vector<SlotInfo>> Vault::key_slots() const {
+  HF_TRY(opens_all("a list of the keys"));
   const KeyObjects objects = HF_TRY(KeyObjects::read(*store_, id_));
   if (objects.unread) return Error(*objects.unread).in_context("reading the vault's key slots");
   if (!objects.damaged.empty()) return Error(Code::corrupt, objects.damaged);
@@ -236,22 +307,38 @@ Result<std::vector<SlotInfo>> Vault::key_slots() const {
 }
 
 Result<SlotId> Vault::add_key(const Secret& secret, const std::string& label, const Argon2Params& argon2) const {
+  HF_TRY(opens_all("adding a key"));
+  return put_slot(secret.kind, secret.bytes, label, argon2, [&](KeySlot& slot, const Digest& wrapping) { wrap_root_keys(slot, wrapping, keys_->roots()); });
+}
+
+Result<SlotId> Vault::add_writer(const Secret& secret, const std::string& label) const {
+  HF_TRY(opens_all("adding a key"));
+  HF_ASSERT(secret.kind == SlotKind::key_file);
+  return put_slot(SlotKind::write_only, secret.bytes, label, {}, [&](KeySlot& slot, const Digest& wrapping) {
+    std::vector<RootKey> own = keys_->keys_for(slot.writer(), slot.epoch);
+    wrap_writer_keys(slot, wrapping, own, keys_->grant(encode_params(params_)));
+    for (RootKey& k : own) wipe(k.key);
+  });
+}
+
+Result<SlotId> Vault::put_slot(SlotKind kind, ByteView secret, const std::string& label, const Argon2Params& argon2, const std::function<void(KeySlot&, const Digest& wrapping)>& wrap) const {
   HF_TRY(may_write());
   HF_TRY(settle_key_objects(*store_));
   KeySlot slot;
   slot.version = kSlotVersion;
-  slot.id = random_id<SlotId>(env_);
+  do slot.id = random_id<SlotId>(env_);
+  while (slot.writer().is_zero() || slot.writer() == kSharedWriter);
   slot.vault = id_;
-  slot.kind = secret.kind;
+  slot.kind = kind;
   slot.argon2 = argon2;
   slot.cipher = preferred_cipher();
   slot.epoch = keys_->current_epoch();
   env_.random(slot.salt);
-  Digest key = HF_TRY(wrapping_key(slot, secret.bytes));
+  Digest key = HF_TRY(wrapping_key(slot, secret));
   Digest slot_private = slot_private_key(slot, key);
   slot.public_key = agreement_public_key(slot_private);
   wipe(slot_private);
-  wrap_root_keys(slot, key, keys_->roots());
+  wrap(slot, key);
   wipe(key);
   slot.label = seal(SealedKind::slot_label, encode_label({label, env_.wall_ns(), slot.id, slot.epoch, slot.public_key}));
   const ObjectName name{ObjectKind::key, slot.id.hex()};
@@ -265,21 +352,26 @@ Result<SlotId> Vault::add_key(const Secret& secret, const std::string& label, co
 }
 
 Status Vault::remove_key(const SlotId& id) const {
+  HF_TRY(opens_all("removing a key"));
   // Counted are those that open all of this vault: not a damaged one, nor what an init that died or a rotation left.
   bool there = false;
   HF_TRY(store_->list(ObjectKind::key, [&](std::string_view name, std::uint64_t) { there = there || name == id.hex(); }));
   const KeyObjects objects = HF_TRY(KeyObjects::read(*store_, id_));
   for (const Rotation& r : objects.rotations)
     if (rotation_name(id_, r.epoch) == id.hex()) return Error(Code::refused, id.brief() + " is no key slot but a rotation of the keys: without it no key opens what was written since");
-  const auto others = std::count_if(objects.slots.begin(), objects.slots.end(), [&](const KeySlot& s) { return s.id != id && (s.id == opened_by_ || objects.in_force(s)); });
+  const auto others = std::count_if(objects.slots.begin(), objects.slots.end(), [&](const KeySlot& s) { return s.id != id && s.kind != SlotKind::write_only && (s.id == opened_by_ || objects.in_force(s)); });
   if (!there) return Error(Code::not_found, "there is no key slot " + id.brief(), "list them: holdfast key list");
-  if (others == 0) return Error(Code::refused, "key slot " + id.brief() + " is the last one; without it nobody could open the vault", "add another key first: holdfast key add");
+  const bool writer = std::any_of(objects.slots.begin(), objects.slots.end(), [&](const KeySlot& s) { return s.id == id && s.kind == SlotKind::write_only; });
+  if (others == 0 && !writer) return Error(Code::refused, "key slot " + id.brief() + " is the last one; without it nobody could open the vault", "add another key first: holdfast key add");
   return store_->remove({ObjectKind::key, id.hex()});
 }
 
 Result<SlotId> Vault::test_key(const Secret& secret) const {
   OpenedSlot opened = HF_TRY(open_slots(HF_TRY(KeyObjects::read(*store_, id_)), secret));
-  const bool same = opened.roots[0].key == keys_->roots()[0].key;
+  const WriterId writer = opened.grant ? WriterId::from(opened.slot.view()) : WriterId();
+  const RootKey& first = opened.roots[0];
+  const bool derived = opened.grant && keys_->writer().is_zero();
+  const bool same = std::any_of(keys_->roots().begin(), keys_->roots().end(), [&](const RootKey& own) { return own.epoch == first.epoch && (derived ? writer_key(own, id_, writer).key : own.key) == first.key; });
   for (RootKey& r : opened.roots) wipe(r.key);
   if (!same) return Error(Code::corrupt, "key slot " + opened.slot.brief() + " opens, but holds other keys than this vault uses");
   return opened.slot;

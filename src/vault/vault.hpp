@@ -12,6 +12,7 @@
 //   backup                  both store a chunk twice at worst         reads immutable objects   a run that vanished is listed anew
 //   verify, restore, ls     sees the points that exist at its start   independent               a run that vanished is listed anew
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -85,8 +86,12 @@ class Vault {
 
   // --- sealed small objects ---
   Buffer seal(SealedKind kind, ByteView plain) const;
+  /// Refused where its kind is none that the one who sealed it may make: a write-only key makes points, and what is
+  /// needed to make them. What all must believe (epochs of deletions) is signed by who holds the vault's own keys.
   Result<Buffer> open_sealed(SealedKind kind, ByteView object) const;
-  /// A frame header for a new object: fresh salt, current epoch, this CPU's cipher.
+  /// The signature is not checked again with `looked_at`: the same bytes passed before.
+  Result<RecoveryPoint> open_point(ByteView object, bool looked_at = false) const;
+  /// A frame header for a new object: fresh salt, current epoch, this CPU's cipher, sealed as writer().
   FrameHeader new_frame(SealedKind kind) const;
 
   // --- recovery points ---
@@ -111,13 +116,21 @@ class Vault {
   /// Refused where the slot that opened this vault was left out of a rotation: what it would seal, the others could read,
   /// but so could who holds the old root keys.
   Status may_write() const;
+  /// Refused for a write-only key, naming what can't be done: "a prune".
+  Status opens_all(std::string_view for_what) const;
+  /// As whom it seals packs, index runs and points; zero: with the vault's own keys.
+  const WriterId& writer() const { return writer_; }
+  /// The same vault, to seal as this writer: for who rewrites what a write-only key wrote.
+  std::unique_ptr<Vault> writing_as(const WriterId& writer) const;
   const SlotId& opened_by() const { return opened_by_; }
   /// A rotation that names the slot that opened the vault, and does not open; empty: none.
   const std::string& keys_problem() const { return keys_problem_; }
   Result<std::vector<SlotInfo>> key_slots() const;
   /// Refused where the keys were rotated meanwhile: open the vault anew.
   Result<SlotId> add_key(const Secret& secret, const std::string& label, const Argon2Params& argon2 = {}) const;
-  /// Refused for the last slot.
+  /// A write-only key: with it one makes points and sees those that were made with it, and nothing else of the vault.
+  Result<SlotId> add_writer(const Secret& secret, const std::string& label) const;
+  /// Refused for the last slot that opens all.
   Status remove_key(const SlotId& id) const;
   /// Success where the secret opens a slot of this vault; gives which.
   Result<SlotId> test_key(const Secret& secret) const;
@@ -129,16 +142,20 @@ class Vault {
   Result<std::vector<std::pair<ObjectName, Buffer>>> replicas() const;
 
  private:
-  Vault(Env& env, std::unique_ptr<ObjectStore> store) : env_(env), store_(std::move(store)) {}
+  Vault(Env& env, std::shared_ptr<ObjectStore> store) : env_(env), store_(std::move(store)) {}
+  std::unique_ptr<Vault> twin(std::shared_ptr<ObjectStore> store) const;
+  /// Puts a slot for the secret, wrapping in it what `wrap` puts there.
+  Result<SlotId> put_slot(SlotKind kind, ByteView secret, const std::string& label, const Argon2Params& argon2, const std::function<void(KeySlot&, const Digest& wrapping)>& wrap) const;
 
   Env& env_;
-  const std::unique_ptr<ObjectStore> store_;
+  const std::shared_ptr<ObjectStore> store_;
   // Constant after construction:
   VaultId id_;
   VaultParams params_;
   std::int64_t created_ns_ = 0;
   std::shared_ptr<const VaultKeys> keys_;
   SlotId opened_by_;
+  WriterId writer_{};
   std::uint32_t newest_epoch_ = 1;  // of any rotation that was there
   std::string keys_problem_;
   std::string cache_directory_;

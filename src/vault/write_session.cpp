@@ -117,8 +117,9 @@ Result<std::unique_ptr<WriteSession>> WriteSession::begin(Vault& vault, const Wr
   HF_TRY(vault.store().list(ObjectKind::key, [&](std::string_view name, std::uint64_t) { needed.push_back({ObjectKind::key, std::string(name)}); }));
   HF_TRY(vault.store().settle(needed));
   static_cast<void>(vault.store().sweep());  // tidying: never a reason not to back up
-  s->index_ = HF_TRY(Index::load(vault));
-  HF_TRY(s->adopt());
+  const auto all = HF_TRY(Index::load(vault));
+  s->index_ = all->only(vault.writer());
+  HF_TRY(s->adopt(*all));
   if (options.delta == DeltaPolicy::always || (options.delta == DeltaPolicy::automatic && vault.store().traits().random_read))
     s->delta_ = std::make_unique<DeltaBases>(vault, *s->index_);
   Lock lock(s->metadata_mutex_);
@@ -138,13 +139,15 @@ FinishedPack described_by(const PackId& id, PackClass pack_class, std::uint64_t 
   return out;
 }
 
-Status WriteSession::adopt() {
+Status WriteSession::adopt(const Index& all) {
   // In this order: the epochs after our lease is there, the packs after the epochs (see HeldLease).
   const EpochRecord epoch = HF_TRY(newest_epoch(vault_));
   const std::unordered_set<PackId> retired = epoch.absent();
-  Stock stock = HF_TRY(take_stock(vault_, *index_));
+  Stock stock = HF_TRY(take_stock(vault_, *index_, &all));
   std::vector<PackId> orphans = std::move(stock.orphans);
   std::erase_if(orphans, [&](const PackId& id) { return retired.contains(id) || stock.doubtful.contains(id); });
+  // A write-only key sees the packs of others in no run: it looks at each only where a session of its own has died.
+  if (!vault_.writer().is_zero() && HF_TRY(leases(vault_)).leases.size() <= 1) orphans.clear();
   for (const IndexedPack& p : index_->packs())
     if (retired.contains(p.id)) stock.doubtful.insert(p.id);
   index_->distrust(stock.doubtful);
@@ -164,12 +167,12 @@ Status WriteSession::adopt() {
   };
   std::vector<Orphan> found;
   for (const PackId& id : orphans) {
-    // One that can't be read is no use to us; `verify` reports it.
+    // One that can't be read, or is another writer's, is no use to us; `verify` reports the first.
     const auto reader = vault_.store().open({ObjectKind::pack, id.hex()});
     if (!reader) continue;
     PackHeader header;
     const auto directory = read_pack_directory(vault_, **reader, opener, &header);
-    if (!directory) continue;
+    if (!directory || header.writer() != vault_.writer()) continue;
     Orphan& o = found.emplace_back(Orphan{described_by(id, header.pack_class, (*reader)->size(), *directory), {}, false});
     for (const SegmentInfo& s : directory->segments) o.bases.insert(o.bases.end(), s.bases.begin(), s.bases.end());
   }

@@ -101,8 +101,9 @@ class WriteSession {
  private:
   friend class ChunkWriter;
   WriteSession(Vault& vault, const WriteOptions& options) : vault_(vault), options_(options) {}
-  /// Distrusts packs that are missing, damaged or retired, and takes over what no run tells of.
-  Status adopt();
+  /// Distrusts packs that are missing, damaged or retired, and takes over what no run tells of. `all`: also the runs of
+  /// other writers.
+  Status adopt(const Index& all);
   Status pack_finished(const FinishedPack& pack);
   Status write_run() HF_REQUIRES(finished_mutex_);
 
@@ -110,7 +111,7 @@ class WriteSession {
   WriteOptions options_;
   PointId point_id_;
   std::optional<HeldLease> lease_;
-  std::unique_ptr<Index> index_;
+  std::unique_ptr<Index> index_;  // what the same keys wrote, and nothing else (vault/index.hpp)
   std::unique_ptr<DeltaBases> delta_;
   ClaimSet claimed_;
 

@@ -139,7 +139,9 @@ class Frame:
             raise Damaged("a frame header is damaged")
         (self.kind, self.cipher, version, self.epoch, self.ordinal, self.stored) = struct.unpack("<BBHIII", self.header[4:20])
         self.salt = self.header[20:44]
-        if version == 0 or self.stored < 16:
+        self.writer = self.salt[:8] if self.epoch >> 31 else None
+        self.epoch &= 0x7FFFFFFF
+        if version == 0 or self.stored < 16 or self.writer == bytes(8):
             raise Damaged("a frame header is damaged")
         if version > 1:
             raise Newer("a frame was written by a newer program")
@@ -149,7 +151,7 @@ class Frame:
             raise Damaged("a frame is cut off")
         nonce = bytes(4) + struct.pack("<Q", self.ordinal)
         try:
-            return aead(self.cipher, keys.object_key(self.epoch, self.salt)).decrypt(nonce, bytes(body), keys.vault + self.header)
+            return aead(self.cipher, keys.object_key(self)).decrypt(nonce, bytes(body), keys.vault + self.header)
         except InvalidTag:
             raise Damaged("authentication failed") from None
 
@@ -171,13 +173,19 @@ class Keys:
         self.vault, self.roots = vault, roots
         self.chunk = hkdf(roots[1], vault, b"holdfast chunk id")
         self.cuts = hkdf(roots[1], vault, b"holdfast cuts")
-        self.signer = Ed25519PrivateKey.from_private_bytes(hkdf(roots[1], vault, b"holdfast point signing")).public_key()
-        self.signer_raw = self.signer.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
-    def object_key(self, epoch, salt):
-        if epoch not in self.roots:
-            raise Damaged(f"it is sealed under key epoch {epoch}, which the key slot does not hold")
-        return hkdf(self.roots[epoch], salt, b"holdfast object")
+    def secret(self, frame):
+        if frame.epoch not in self.roots:
+            raise Damaged(f"it is sealed under key epoch {frame.epoch}, which the key slot does not hold")
+        root = self.roots[frame.epoch]
+        return root if frame.writer is None else hkdf(root, self.vault + frame.writer, b"holdfast writer")
+
+    def object_key(self, frame):
+        return hkdf(self.secret(frame), frame.salt, b"holdfast object")
+
+    def signer(self, frame):
+        seed = hkdf(self.roots[1] if frame.writer is None else self.secret(frame), self.vault, b"holdfast point signing")
+        return Ed25519PrivateKey.from_private_bytes(seed).public_key()
 
     def chunk_id(self, data):
         return hmac.new(self.chunk, data, hashlib.sha256).digest()
@@ -351,7 +359,7 @@ class Slot:
         self.clear = data[: 8 + wire.at]
         self.wrapped, _label = wire.bytes(), wire.bytes()
         wire.end()
-        if not 1 <= self.kind <= 2 + wire.version:
+        if not 1 <= self.kind <= (3 if wire.version == 1 else 5):
             raise Newer(f"{what} is of a kind that this reader does not know")
 
     def unwrap(self, kind, secret, rotations, problem):
@@ -504,9 +512,10 @@ class Point:
         body, signer, signature = outer.bytes(), outer.raw(32), outer.raw(64)
         outer.end()
         try:
-            if signer != keys.signer_raw:
+            key = keys.signer(Frame(data))
+            if signer != key.public_bytes(Encoding.Raw, PublicFormat.Raw):
                 raise InvalidSignature
-            keys.signer.verify(signature, body)
+            key.verify(signature, body)
         except InvalidSignature:
             raise Damaged(f"{what}: its signature does not hold") from None
         w = Wire(body, what)

@@ -61,14 +61,22 @@ class Vectors(unittest.TestCase):
         keys = reader.Keys(bytes(range(0xA0, 0xB0)), {1: bytes(range(32))})
         self.assertEqual(keys.chunk.hex(), "e4bb27ecf50abbff688a1c7b428e8ca69edb45a6961b9187c197f834c15c446c")
         self.assertEqual(keys.cuts.hex(), "1c0507dc15ec9b23f7af221f8b266510952daa8de12bc365c1bf3c1b815c2ec5")
-        self.assertEqual(keys.object_key(1, bytes(range(0x10, 0x28))).hex(), "4894cf1331052d46a2a9e7c851b489faaaad204bdc83bfa46c375d524ef7f7ea")
+        salt = bytes(range(0x10, 0x28))
+
+        def frame(epoch):
+            header = b"\x48\x46\x9e\x01\x03\x01\x01\0" + epoch.to_bytes(4, "little") + b"\0\0\0\0\x10\0\0\0" + salt
+            return reader.Frame(header + reader.sha256(header)[:4])
+
+        self.assertEqual(keys.object_key(frame(1)).hex(), "4894cf1331052d46a2a9e7c851b489faaaad204bdc83bfa46c375d524ef7f7ea")
+        self.assertEqual(keys.secret(frame(0x80000001)).hex(), "8ef3779d09fd6be6dc31bb49368c3cee282db1b4ebc3dfa7fedbd7528bf45902")
+        self.assertEqual(keys.object_key(frame(0x80000001)).hex(), "2bbe598455f7e98d6c79852489ed2b6671856ba511b489459fc85b32e4129819")
         self.assertEqual(keys.chunk_id(b"holdfast").hex(), "f88bda637c89a6b4e891669a1643cde85dc1e44dc384e9bb08566cc8780d2a66")
 
     def test_frames_of_both_ciphers(self):
         class Keys:
             vault = bytes(range(0xA0, 0xB0))
 
-            def object_key(self, epoch, salt):
+            def object_key(self, frame):
                 return bytes(range(0x40, 0x60))
 
         for cipher, body in ((1, "325b5c1cf209a1df9d3ca0001a8dcba726ae41b50231ed70"), (2, "ee715ae68230d43aac1dd765af20da48c30f1ec86e168428")):
@@ -462,6 +470,22 @@ class Reader(World):
                 self.assertIn(done.returncode, (1, 5), f"{path.name} at {at}")
                 self.assertRegex(done.stderr.decode(), "^(damage|error): ")
                 path.write_bytes(whole)
+        self.assertEqual(self.read("check"), "")
+
+    def test_what_a_write_only_key_made_opens_with_the_vaults_keys(self):
+        self.source.mkdir()
+        (self.source / "file").write_text("of the vault")
+        self.made()
+        self.holdfast("key", "add", "--new-key-file", self.top / "laptop", "--write-only")
+        (self.source / "file").write_text("of the laptop")
+        self.holdfast("backup", self.source, "--key-file", self.top / "laptop")
+        self.holdfast("key", "rotate")
+        (self.source / "more").write_text("after the rotation")
+        self.holdfast("backup", self.source, "--key-file", self.top / "laptop")
+        self.assertEqual(len(self.read("points").splitlines()), 3)
+        self.read("restore", "latest", self.top / "out")
+        self.assertEqual((self.top / "out/file").read_text(), "of the laptop")
+        self.assertEqual((self.top / "out/more").read_text(), "after the rotation")
         self.assertEqual(self.read("check"), "")
 
     def test_a_rotated_vault_opens_with_every_secret(self):
