@@ -1,4 +1,4 @@
-// Key slots: the slot, its label, and the root keys inside the wrapping (sealed with a fixed key, as no fuzzer guesses one).
+// Key slots: the slot, its label, and the keys inside the wrapping (sealed with a fixed key, as no fuzzer guesses one).
 #include "format/key_slot.hpp"
 #include "fuzz/check.hpp"
 
@@ -26,10 +26,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       aead.set_key(slot.cipher, key);
       slot.wrapped.resize(in.rest.size() + Aead::kTagBytes);
       aead.seal(0, slot.clear_part(), in.rest, slot.wrapped);
-      const auto keys = unwrap_root_keys(slot, key);
-      if (!keys) break;
       const Buffer before = slot.wrapped;
-      wrap_root_keys(slot, key, *keys);
+      if (const auto keys = unwrap_root_keys(slot, key)) wrap_root_keys(slot, key, *keys);
+      HF_MUST(slot.wrapped == before);
+      if (const auto keys = unwrap_writer_keys(slot, key)) wrap_writer_keys(slot, key, keys->own, keys->grant);
       HF_MUST(slot.wrapped == before);
       break;
     }

@@ -131,6 +131,11 @@ int main(int argc, char** argv) {
     w.raw(k.key);
   }
   write("key_slot", "seed-root-keys", chosen(2, keys));
+  Buffer writer_keys = keys;
+  append(writer_keys, Buffer(96, 9));
+  wire::Writer(writer_keys).bytes(encode_params({}));
+  write("key_slot", "seed-writer-keys", chosen(2, writer_keys));
+  write("key_slot", "seed-write-only", chosen(0, key_slot_v2(SlotKind::write_only).encode()));
 
   write("vault_config", "seed", chosen(0, vault_config().encode()));
   write("vault_config", "seed-params", chosen(1, encode_params({})));

@@ -166,7 +166,7 @@ class WriteOnly(WithKeys):
         self.assertEqual(self.backup(self.own, env=laptop)["bytes_new"], 0)
 
     def test_a_policy_under_a_write_only_key_backs_up_and_leaves_the_rest(self):
-        config = self.write("holdfast.toml", f'vault = "{self.vault}"\n[source.own]\npaths = ["{self.own}"]\nschedule = "daily"\nkeep-last = 1\nprune-every = "daily"\n')
+        config = self.write("holdfast.toml", f'vault = "{self.vault}"\n[source.own]\npaths = ["{self.own}"]\nschedule = "daily"\nkeep-last = 1\nprune-every = "day"\n')
         for _ in range(2):
             self.run_it("run", "--now", "--config", config, env=self.key(self.laptop))
         self.assertEqual(len(self.ask("points", env=self.key(self.laptop))), 2)

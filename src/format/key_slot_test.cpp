@@ -51,6 +51,31 @@ TEST(KeySlot, version_2_has_epoch_and_public_key_in_clear) {
   none.epoch = 0;
   EXPECT_FALSE(KeySlot::decode(none.encode()));
 }
+TEST(KeySlot, a_write_only_one_holds_its_own_keys_and_what_it_is_granted) {
+  KeySlot slot = key_slot_v2(SlotKind::write_only);
+  EXPECT_EQ(slot.writer(), WriterId::from(slot.id.view()));
+  WriterGrant grant;
+  grant.chunk_key[0] = 1;
+  grant.cuts_key[1] = 2;
+  grant.vault_signer[2] = 3;
+  grant.params = Buffer(14, 4);
+  wrap_writer_keys(slot, kKey, root_keys(), grant);
+  const Buffer b = slot.encode();
+  const KeySlot back = *KeySlot::decode(b);
+  EXPECT_EQ(back.encode(), b);
+  const WriterKeys keys = *unwrap_writer_keys(back, kKey);
+  ASSERT_EQ(keys.own.size(), root_keys().size());
+  EXPECT_EQ(keys.own.back().key, root_keys().back().key);
+  EXPECT_EQ(keys.grant.chunk_key, grant.chunk_key);
+  EXPECT_EQ(keys.grant.cuts_key, grant.cuts_key);
+  EXPECT_EQ(keys.grant.vault_signer, grant.vault_signer);
+  EXPECT_EQ(keys.grant.params, grant.params);
+  EXPECT_EQ(unwrap_writer_keys(back, sha256(as_bytes("another"))).error().code, Code::wrong_secret);
+  // What the one kind holds is not taken for the other.
+  EXPECT_FALSE(unwrap_root_keys(back, kKey));
+  wrap_root_keys(slot, kKey, root_keys());
+  EXPECT_FALSE(unwrap_writer_keys(slot, kKey));
+}
 TEST(KeySlot, wrapping_keys_are_pinned) {
   EXPECT_EQ(to_hex(*wrapping_key(key_slot(SlotKind::passphrase), as_bytes(kSecret))), "b3ffc98d061d6ae2c7e71bb24396b3cbaf902e395eff7fba6bc67f8896d78949");
   EXPECT_EQ(to_hex(*wrapping_key(key_slot(SlotKind::key_file), as_bytes(kSecret))), "199ac03e63cd1f7a27776a5cf720fd0fdc7d19f2c5b47bbacdcf7e9af1ae3b49");
@@ -83,7 +108,7 @@ TEST(KeySlot, newer_versions_and_kinds_are_unsupported) {
   const Buffer b = key_slot().encode();
   EXPECT_EQ(KeySlot::decode(with(b, 8, 3)).error().code, Code::unsupported);
   EXPECT_EQ(KeySlot::decode(with(b, 10, 4)).error().code, Code::unsupported);
-  EXPECT_EQ(KeySlot::decode(with(key_slot_v2().encode(), 10, 5)).error().code, Code::unsupported);
+  EXPECT_EQ(KeySlot::decode(with(key_slot_v2().encode(), 10, 6)).error().code, Code::unsupported);
   EXPECT_EQ(KeySlot::decode(with(b, 11, 3)).error().code, Code::unsupported);
   EXPECT_EQ(KeySlot::decode(with(b, 8, 0)).error().code, Code::corrupt);
 }

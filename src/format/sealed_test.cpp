@@ -42,6 +42,15 @@ TEST(Frame, its_header_comes_back) {
   EXPECT_EQ(back.stored_bytes, h.stored_bytes);
   EXPECT_EQ(back.salt, h.salt);
 }
+TEST(Frame, a_writer_is_the_beginning_of_the_salt) {
+  FrameHeader h = frame();
+  h.stored_bytes = 16;
+  EXPECT_TRUE(h.writer().is_zero());
+  h.by_writer = true;
+  EXPECT_EQ(FrameHeader::decode(encoded(h))->writer().hex(), "1011121314151617");
+  h.salt = {};
+  EXPECT_EQ(FrameHeader::decode(encoded(h)).error().code, Code::corrupt) << "there is no such writer";
+}
 TEST(Frame, damage_to_its_header_is_always_detected) {
   FrameHeader h = frame();
   h.stored_bytes = 16;

@@ -15,7 +15,7 @@
 namespace hf::simulation {
 namespace {
 
-const Secret kSecret{SlotKind::passphrase, as_bytes("correct horse")};
+const Secret kSecret{SlotKind::passphrase, as_bytes("correct horse")}, kWriter{SlotKind::key_file, as_bytes("battery staple")};
 constexpr std::uint64_t kLongGrace = 1'000'000'000;
 const WriteOptions kWrite{.compression_level = 1, .pack_bytes = 64 * 1024};
 
@@ -30,6 +30,7 @@ Crowd::Crowd(std::uint64_t seed, std::size_t lanes, unsigned history) : env(seed
   const auto made = Vault::create(env, std::move(*create_local_store(env, kVault)), options, kSecret);
   EXPECT_TRUE(made) << made.error().message;
   EXPECT_TRUE(choose_parity((*made)->store(), ParityChoice()));
+  EXPECT_TRUE((*made)->add_writer(kWriter, "writer"));
   for (std::size_t lane = 0; lane < lanes; ++lane) {
     env.make_dir(source_of(lane));
     change_tree(env, random, source_of(lane), 25);
@@ -43,7 +44,7 @@ Crowd::Crowd(std::uint64_t seed, std::size_t lanes, unsigned history) : env(seed
   });
 }
 
-Result<std::unique_ptr<Vault>> Crowd::open(Env& e) { return Vault::open(e, HF_TRY(open_local_store(e, kVault)), kSecret); }
+Result<std::unique_ptr<Vault>> Crowd::open(Env& e, bool as_writer) { return Vault::open(e, HF_TRY(open_local_store(e, kVault)), as_writer ? kWriter : kSecret); }
 
 std::string Crowd::story() {
   std::string out = "what ended, in order:\n";
@@ -87,7 +88,7 @@ void Crowd::backup(Program& program, std::size_t lane) {
   options.write = kWrite;
   std::string id;
   const auto work = [&]() -> Status {
-    const auto vault = HF_TRY(open(program));
+    const auto vault = HF_TRY(open(program, lane % 2 == 1));
     Progress progress;
     Problems problems;
     const CaptureResult result = HF_TRY(capture(*vault, options, progress, problems));

@@ -16,6 +16,7 @@ namespace hf::simulation {
 class Crowd {
  public:
   /// `history`: how many points there are before anything runs at once. Each lane has a source of its own.
+  /// Every second lane backs up with a write-only key.
   Crowd(std::uint64_t seed, std::size_t lanes, unsigned history);
 
   SimEnv env;
@@ -58,7 +59,7 @@ class Crowd {
     bool perhaps_held = false;  ///< what held it was killed
     bool busy = false;  ///< some program forgets it, takes it back or reads it
   };
-  Result<std::unique_ptr<Vault>> open(Env& e);
+  Result<std::unique_ptr<Vault>> open(Env& e, bool as_writer = false);
   /// Some point that no program is busy with; nullptr where there is none. It is busy then.
   Known* pick(std::string& id, const std::function<bool(const Known&)>& fits);
   /// What a program ended with, told; an error that nothing excuses fails the test.

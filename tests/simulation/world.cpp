@@ -7,7 +7,7 @@
 namespace hf::simulation {
 namespace {
 constexpr Argon2Params kQuick{.memory_kib = 8, .passes = 1, .lanes = 1};
-const Secret kSecret{SlotKind::passphrase, as_bytes("correct horse")};
+const Secret kSecret{SlotKind::passphrase, as_bytes("correct horse")}, kWriter{SlotKind::key_file, as_bytes("battery staple")};
 }  // namespace
 
 Status World::init() {
@@ -26,6 +26,13 @@ Result<std::unique_ptr<Vault>> World::open() {
   return vault;
 }
 
+Result<std::unique_ptr<Vault>> World::open_as_writer() {
+  auto opened = Vault::open(env, HF_TRY(open_local_store(env, kVault)), kWriter);
+  if (opened || opened.error().code != Code::wrong_secret) return opened;
+  HF_TRY(HF_TRY(open())->add_writer(kWriter, "writer"));
+  return Vault::open(env, HF_TRY(open_local_store(env, kVault)), kWriter);
+}
+
 Result<CaptureResult> World::backup() {
   const std::string tag = "attempt " + std::to_string(++attempts_);
   CaptureOptions options;
@@ -37,7 +44,7 @@ Result<CaptureResult> World::backup() {
   seen_[tag] = now_;
   problems.paths.clear();
   Progress progress;
-  const auto vault = HF_TRY(open());
+  const auto vault = HF_TRY(shared && attempts_ % 2 == 0 ? open_as_writer() : open());
   CaptureResult result = HF_TRY(capture(*vault, options, progress, problems));
   acknowledged.insert(result.point.id.hex());
   bytes_delta += result.bytes_delta;

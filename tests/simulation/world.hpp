@@ -29,11 +29,12 @@ struct Problems final : ProblemSink {
 
 class World {
  public:
-  explicit World(std::uint64_t seed) : env(seed), random(seed ^ 0x5EED), parity((seed & 1) != 0) {}
+  explicit World(std::uint64_t seed) : env(seed), random(seed ^ 0x5EED), parity((seed & 1) != 0), shared(seed % 3 == 2) {}
 
   SimEnv env;
   Random random;
   bool parity;  ///< packs get it: every second seed
+  bool shared;  ///< every second backup is made with a write-only key: every third seed
   WriteOptions write{.compression_level = 1, .pack_bytes = 64 * 1024};
   Problems problems;  ///< of the last backup
   std::uint64_t bytes_delta = 0;  ///< stored as what differs from older content, by all backups that reported success
@@ -69,6 +70,7 @@ class World {
 
  private:
   void look();
+  Result<std::unique_ptr<Vault>> open_as_writer();
   /// Each secret that should open the vault does, and reads every point.
   testing::AssertionResult secrets_open();
   std::set<std::string> secrets_;  // of keys that were added, and not yet given up
