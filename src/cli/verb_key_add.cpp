@@ -66,6 +66,7 @@ Result<int> run(Invocation& in) {
   const auto vault = HF_TRY(open_vault(in));
   SlotSecret secret;
   std::string label = in.text("label"), usual;
+  bool made = false;
   if (w.recovery || w.shares) {
     secret = {w.shares ? SlotKind::shares : SlotKind::recovery_key, make_recovery_key(in.env)};
     usual = w.shares ? std::to_string(w.shares->threshold) + " of " + std::to_string(w.shares->count) + " shares" : "recovery sheet";
@@ -74,7 +75,7 @@ Result<int> run(Invocation& in) {
       secret = {SlotKind::key_file, HF_TRY(read_key_file(in.env, in.out, w.key_file))};
     } else {
       secret = {SlotKind::key_file, HF_TRY(create_key_file(in.env, w.key_file))};
-      in.out.note("Made the key file " + printable(w.key_file) + ": keep a copy of it in another place.");
+      made = true;
     }
     usual = w.key_file.substr(w.key_file.rfind('/') + 1);
   } else {
@@ -84,7 +85,9 @@ Result<int> run(Invocation& in) {
   if (label.empty()) label = usual;
   if (auto known = vault->test_key(secret.view()); known)
     return Error(Code::already_exists, "this " + words_of(secret.kind) + " opens the vault already, by key slot " + known->brief(), "list them: holdfast key list");
-  const SlotId id = HF_TRY(w.write_only ? vault->add_writer(secret.view(), label) : vault->add_key(secret.view(), label));
+  auto added = w.write_only ? vault->add_writer(secret.view(), label) : vault->add_key(secret.view(), label);
+  if (!added && made) in.env.sys_unlinkat(Env::kCwd, w.key_file.c_str(), false);  // it opens nothing
+  const SlotId id = HF_TRY(std::move(added));
   const SlotKind kind = w.write_only ? SlotKind::write_only : secret.kind;
 
   const SheetFacts facts{HF_TRY(in.env.absolute_path(in.settings.vault)), vault->id(), in.env.wall_ns(), in.env.host_name()};
@@ -102,6 +105,7 @@ Result<int> run(Invocation& in) {
     return written.error();
   }
 
+  if (made) in.out.note("Made the key file " + printable(w.key_file) + ": keep a copy of it in another place.");
   in.out.line("Added key slot " + id.brief() + ": " + words_of(kind) + " '" + printable(label) + "'.");
   if (w.recovery && w.sheet_file.empty()) {
     in.out.line("");

@@ -184,6 +184,25 @@ TEST_F(WriterTest, a_prune_keeps_each_writers_chunks_where_it_finds_them) {
   EXPECT_EQ(again.packs_removed, 0u);
 }
 
+TEST_F(WriterTest, what_its_points_need_is_kept_wherever_it_lies) {
+  env.put_file("/source/file", noise(200'000, 1));
+  const auto writer = open(kLaptop);
+  backup_with(*writer);
+  // As a salvage leaves it: the same chunks in packs of the vault's own, and none of the writer's.
+  const PointId ours = backup();
+  const auto own = (*Index::load(*vault))->only(writer->writer());
+  std::unordered_set<PackId> lost;
+  for (const IndexedPack& p : own->packs()) lost.insert(p.id);
+  ASSERT_TRUE(own->drop_packs(lost));
+  for (const PackId& id : lost) ASSERT_TRUE(vault->store().remove({ObjectKind::pack, id.hex()}));
+  forget_now(ours);
+  env.put_file("/source/file", noise(50'000, 2));
+  backup();
+  for (int i = 0; i < 3; ++i) run();
+  all_points_are_whole();
+  EXPECT_EQ(vault->points()->points.size(), 2u);
+}
+
 TEST_F(WriterTest, a_session_that_died_is_taken_over_by_the_next_of_the_same_key) {
   const auto writer = open(kLaptop);
   const Buffer chunk(5000, 3);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -79,8 +80,13 @@ class Pruner {
   /// Condemns what was retired and is needed by nobody, as far as no session from before lives, and removes it.
   Status remove_retired();
   /// Which of its packs the points need that came since they were retired. `points` were listed before the index was
-  /// loaded: it knows all that they name. Adds them to `needed`; of one writer.
-  Status needed_since(const Retirement& retirement, std::vector<const RecoveryPoint*> points, const EpochRecord& record, const WritersShare& share, std::unordered_set<PackId>& needed);
+  /// loaded: it knows all that they name.
+  Result<std::unordered_set<PackId>> needed_since(const Retirement& retirement, std::vector<const RecoveryPoint*> points, const EpochRecord& record, const Index& all, const std::vector<WritersShare>& shares);
+  /// Adds to `needed` the packs of one share that `since` need, points whose trees were read.
+  Status needed_of_share(const Retirement& retirement, const std::vector<const RecoveryPoint*>& since, const EpochRecord& record, const WritersShare& share, std::unordered_set<PackId>& needed);
+  /// Do these points, whose trees were read, find all that they need in packs of the share that are not in `absent`? Not those of
+  /// a write-only key whose chunks a salvage stored anew, as the vault's own.
+  Result<bool> stands_alone(const WritersShare& share, const std::vector<const RecoveryPoint*>& points, const std::unordered_set<PackId>& absent);
   Status remove_condemned();
   Status find_stripes();
   /// Puts what stays of stripes that lose packs into new ones; `held` gets those of `gone` that must stay all the same.
@@ -136,10 +142,42 @@ Result<std::vector<Lease>> Pruner::sessions_before(std::uint64_t epoch) {
 
 // --- removing what was retired ---
 
-Status Pruner::needed_since(const Retirement& retirement, std::vector<const RecoveryPoint*> since, const EpochRecord& record, const WritersShare& share, std::unordered_set<PackId>& needed) {
+std::vector<const RecoveryPoint*> of_writer(const std::vector<const RecoveryPoint*>& points, const WriterId& writer) {
+  std::vector<const RecoveryPoint*> out;
+  std::copy_if(points.begin(), points.end(), std::back_inserter(out), [&](const RecoveryPoint* p) { return p->writer == writer; });
+  return out;
+}
+
+Result<bool> Pruner::stands_alone(const WritersShare& share, const std::vector<const RecoveryPoint*>& points, const std::unordered_set<PackId>& absent) {
+  if (points.empty()) return true;
+  ClaimSet lacking;
+  HF_TRY(marker_.mark(vault_, *share.index, points, Marker::Scope::some_points, lacking, progress_));
+  auto entries = HF_TRY(MergedEntries::over(share.index->runs()));
+  while (const auto e = HF_TRY(entries.next()))
+    if (const PackId& pack = entries.packs()[e->pack].id; share.stock.listed.contains(pack) && !absent.contains(pack)) lacking.erase(e->key);
+  return lacking.size() == 0;
+}
+
+Result<std::unordered_set<PackId>> Pruner::needed_since(const Retirement& retirement, std::vector<const RecoveryPoint*> points, const EpochRecord& record, const Index& all, const std::vector<WritersShare>& shares) {
+  std::erase_if(points, [&](const RecoveryPoint* p) { return std::binary_search(retirement.marked.begin(), retirement.marked.end(), p->id); });
+  std::vector<const RecoveryPoint*> by_all = of_writer(points, WriterId());
+  if (shares.size() > 1) {
+    ClaimSet read;
+    HF_TRY(marker_.mark(vault_, all, points, Marker::Scope::some_points, read, progress_));
+  }
+  std::unordered_set<PackId> needed;
+  const std::unordered_set<PackId> condemned(record.condemned.begin(), record.condemned.end());
+  for (std::size_t i = shares.size(); i-- > 0;) {  // the vault's own last
+    const std::vector<const RecoveryPoint*> own = of_writer(points, shares[i].writer);
+    if (i > 0 && !HF_TRY(stands_alone(shares[i], own, condemned))) by_all.insert(by_all.end(), own.begin(), own.end());
+    HF_TRY(needed_of_share(retirement, i > 0 ? own : by_all, record, shares[i], needed));
+  }
+  return needed;
+}
+
+Status Pruner::needed_of_share(const Retirement& retirement, const std::vector<const RecoveryPoint*>& since, const EpochRecord& record, const WritersShare& share, std::unordered_set<PackId>& needed) {
   const Index& index = *share.index;
   const Stock& stock = share.stock;
-  std::erase_if(since, [&](const RecoveryPoint* p) { return p->writer != share.writer || std::binary_search(retirement.marked.begin(), retirement.marked.end(), p->id); });
   ClaimSet live;
   if (!since.empty()) HF_TRY(marker_.mark(vault_, index, since, Marker::Scope::some_points, live, progress_));
   const std::unordered_set<PackId> mine(retirement.packs.begin(), retirement.packs.end());
@@ -189,17 +227,10 @@ Status Pruner::remove_retired() {
     const std::vector<const RecoveryPoint*> points = HF_TRY(existing_points(vault_, book_));
     const auto index = HF_TRY(Index::load(vault_));
     const auto shares = HF_TRY(shares_of(vault_, *index, points));
-    std::unordered_set<PackId> needed;
-    const auto look = [&]() -> Status {
-      for (const WritersShare& share : shares) {
-        share.index->distrust(share.stock.doubtful);
-        HF_TRY(needed_since(*next, points, record, share, needed));
-      }
-      return {};
-    };
-    const Status looked = look();
+    for (const WritersShare& share : shares) share.index->distrust(share.stock.doubtful);
+    const auto looked = needed_since(*next, points, record, *index, shares);
     if (!looked && HF_TRY(was_overtaken(looked.error(), record))) continue;
-    HF_TRY(Status(looked));
+    const auto needed = HF_TRY(looked);
     const auto& there = shares[0].stock.listed;
     EpochRecord decided = record;
     std::erase_if(decided.retired, [&](const Retirement& r) { return r.epoch == next->epoch; });
@@ -344,6 +375,11 @@ Result<bool> Pruner::retire() {
     for (const auto& [domain, of_domain] : by_domain)
       for (WritersShare& share : shares)
         if (share.writer == domain.first) HF_TRY(marker_.mark(vault_, *share.index, of_domain, Marker::Scope::some_points, share.needed.of(domain.second), progress_));
+    for (const WritersShare& share : shares) {
+      const auto own = of_writer(points, share.writer);
+      if (share.writer.is_zero() || HF_TRY(stands_alone(share, own, retired_before))) continue;
+      HF_TRY(marker_.mark(vault_, *shares[0].index, own, Marker::Scope::some_points, shares[0].needed.last(), progress_));
+    }
     return {};
   };
   if (const auto marked = mark(); !marked) {
