@@ -134,7 +134,7 @@ TEST_F(WriterTest, what_it_seals_as_something_else_is_not_believed) {
   // A tombstone of its own making forgets nothing, and is told.
   const Buffer tombstone = sealed_as(SealedKind::tombstone, writer->writer(), encode_tombstone({theirs, 0, 0, "lie"}));
   EXPECT_EQ(vault->open_sealed(SealedKind::tombstone, tombstone).error().code, Code::refused);
-  for (SealedKind kind : {SealedKind::hold, SealedKind::proof, SealedKind::slot_label, SealedKind::parameters, SealedKind::cache})
+  for (SealedKind kind : {SealedKind::hold, SealedKind::proof, SealedKind::tombstone, SealedKind::slot_label, SealedKind::parameters, SealedKind::cache})
     EXPECT_EQ(vault->open_sealed(kind, sealed_as(kind, writer->writer(), as_bytes("lie"))).error().code, Code::refused);
   // What all read it can seal, and not sign.
   EpochRecord record;
@@ -201,6 +201,20 @@ TEST_F(WriterTest, what_its_points_need_is_kept_wherever_it_lies) {
   for (int i = 0; i < 3; ++i) run();
   all_points_are_whole();
   EXPECT_EQ(vault->points()->points.size(), 2u);
+}
+
+TEST_F(WriterTest, what_a_verify_found_damaged_is_stored_again) {
+  env.put_file("/source/file", noise(50'000, 1));
+  const auto writer = open(kLaptop);
+  backup_with(*writer);
+  env.put_file("/source/copy", noise(50'000, 1));
+  EXPECT_LT(backup_with(*writer).bytes_new, 10'000u);
+  Proof proof;
+  proof.time_ns = env.wall_ns();
+  for (const PackId& id : packs_with_chunks(writer->writer())) proof.damaged.push_back(id);
+  ASSERT_TRUE(vault->store().put({ObjectKind::proof, std::string(64, 'a')}, vault->seal(SealedKind::proof, encode_proof(proof))));
+  env.put_file("/source/third", noise(50'000, 1));
+  EXPECT_GE(backup_with(*writer).bytes_new, 50'000u);
 }
 
 TEST_F(WriterTest, a_session_that_died_is_taken_over_by_the_next_of_the_same_key) {

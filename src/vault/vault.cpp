@@ -49,7 +49,7 @@ void seal_as(FrameHeader& h, const WriterId& writer) {
 }
 
 /// Every writer must be able to read these, and nobody but who holds the vault's keys make them.
-bool is_for_all(SealedKind kind) { return kind == SealedKind::epoch; }
+bool is_for_all(SealedKind kind) { return kind == SealedKind::epoch || kind == SealedKind::proof; }
 
 Buffer signed_text(const VaultId& vault, SealedKind kind, ByteView plain) {
   Buffer out;

@@ -87,7 +87,7 @@ class Vault {
   // --- sealed small objects ---
   Buffer seal(SealedKind kind, ByteView plain) const;
   /// Refused where its kind is none that the one who sealed it may make: a write-only key makes points, and what is
-  /// needed to make them. What all must believe (epochs of deletions) is signed by who holds the vault's own keys.
+  /// needed to make them. What all must believe (epochs of deletions, proofs) is signed by who holds the vault's own keys.
   Result<Buffer> open_sealed(SealedKind kind, ByteView object) const;
   /// The signature is not checked again with `looked_at`: the same bytes passed before.
   Result<RecoveryPoint> open_point(ByteView object, bool looked_at = false) const;
