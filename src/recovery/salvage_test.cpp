@@ -196,7 +196,7 @@ TEST_F(SalvageTest, carved_files_of_any_names_and_pieces_of_them_will_do) {
   for (const Buffer& p : packs()) {
     const std::size_t cut = p.size() / 3;
     put("/recup/dir" + std::to_string(n % 3) + "/f" + std::to_string(n) + ".bin", ByteView(p).first(cut));
-    put("/recup/other" + std::to_string(n), ByteView(p).subspan(cut - 1000));  // overlapping a little
+    put("/recup/other" + std::to_string(n), ByteView(p).subspan(cut - std::min<std::size_t>(cut, 1000)));  // overlapping a little
     ++n;
   }
   const Outcome o = salvage_from({"/recup"});
