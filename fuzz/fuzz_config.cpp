@@ -24,11 +24,30 @@ void must_be_usable(const hf::SourcePolicy& source) {
   for (const Decision& d : decide(points, source.retention, TimeZone(), 100 * kDayNs)) HF_MUST(d.keep == !d.reasons.empty());
 }
 
+/// Verbs with an option of every form that a configuration can give. The program's own would need the whole program.
+const std::vector<const hf::cli::Verb*>& verbs() {
+  using hf::cli::Kind;
+  static const hf::cli::Verb backup{
+      .name = "backup",
+      .options = {{.name = "exclude", .value = "PATTERN", .repeat = true, .config = true},
+                  {.name = "exclude-caches", .config = true},
+                  {.name = "exclude-file", .value = "FILE", .repeat = true, .config = true},
+                  {.name = "kind", .value = "KIND", .preset = "auto", .choices = {"auto", "full", "incremental", "differential"}, .config = true},
+                  {.name = "sample", .value = "PERCENT", .kind = Kind::percent, .config = true},
+                  {.name = "tag", .value = "TAG", .config = false}}};
+  static const hf::cli::Verb key_add{
+      .name = "key add",
+      .aliases = {"add"},
+      .options = {{.name = "count", .value = "N", .kind = Kind::count, .config = true}, {.name = "limit", .value = "BYTES", .kind = Kind::bytes, .config = true}, {.name = "as-of", .value = "TIME", .kind = Kind::time, .config = true}}};
+  static const std::vector<const hf::cli::Verb*> all{&backup, &key_add};
+  return all;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace hf;
-  const auto config = cli::parse_config(as_text({data, size}), "holdfast.toml");
+  const auto config = cli::parse_config(as_text({data, size}), "holdfast.toml", verbs());
   if (!config) {
     HF_MUST(config.error().code == Code::usage);
     HF_MUST(!config.error().message.empty());

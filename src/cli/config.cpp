@@ -143,8 +143,4 @@ Result<Config> parse_config(std::string_view text, std::string_view file_name, c
   return reader.read(*parsed);
 }
 
-Result<Config> parse_config(std::string_view text, std::string_view file_name) {
-  return parse_config(text, file_name, all_verbs());
-}
-
 }  // namespace hf::cli

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "cli/verbs.hpp"
+#include "cli/verb.hpp"
 #include "policy/policy.hpp"
 #include "service/notice.hpp"
 
@@ -31,6 +31,5 @@ struct Config {
 /// Pure: any bytes give a Config or a Code::usage error that names file, line and key. Keys are those of the table
 /// that have `config`.
 Result<Config> parse_config(std::string_view text, std::string_view file_name, const std::vector<const Verb*>& verbs);
-Result<Config> parse_config(std::string_view text, std::string_view file_name);
 
 }  // namespace hf::cli

@@ -160,4 +160,12 @@ Result<std::uint64_t> parse_count(std::string_view text);
 /// Does the value name a file or directory?
 inline bool is_path(std::string_view value_name) { return value_name == "FILE" || value_name == "DIR" || value_name == "PATH"; }
 
+/// Usable before and after the verb.
+const std::vector<Option>& global_options();
+
+/// The verb of this name or alias, or nullptr.
+const Verb* find_verb(const std::vector<const Verb*>& verbs, std::string_view name);
+/// "'pionts' is not a holdfast command", with the one that was probably meant.
+Error no_such_verb(const std::vector<const Verb*>& verbs, const std::string& name);
+
 }  // namespace hf::cli

@@ -1,5 +1,5 @@
 #pragma once
-// The one table of verbs, and the options that every verb takes.
+// The one table of verbs.
 
 #include <vector>
 
@@ -9,13 +9,6 @@ namespace hf::cli {
 
 /// In the order in which help shows them.
 const std::vector<const Verb*>& all_verbs();
-/// Usable before and after the verb.
-const std::vector<Option>& global_options();
-
-/// The verb of this name or alias, or nullptr.
-const Verb* find_verb(const std::vector<const Verb*>& verbs, std::string_view name);
-/// "'pionts' is not a holdfast command", with the one that was probably meant.
-Error no_such_verb(const std::vector<const Verb*>& verbs, const std::string& name);
 
 const Verb& init_verb();
 const Verb& backup_verb();

@@ -11,6 +11,9 @@ namespace {
 
 /// One read takes neighbouring segments up to this size: few calls, and yet many units for the workers to share.
 constexpr std::uint64_t kUnitBytes = 2_MiB;
+/// And up to this size as they are needed: of segments that hold only what differs from others there are many in few bytes.
+/// Not less, since neighbours stand on the same others.
+constexpr std::uint64_t kUnitPlainBytes = 16_MiB;
 /// What lies between two needed segments is read with them rather than with a second call.
 constexpr std::uint64_t kGapBytes = 64_KiB;
 /// Things without content, a task at a time.
@@ -167,11 +170,17 @@ void RestoreEngine::fetch(Window& window) {
   const auto begin_of = [&](std::size_t s) { return window.wants[segments_[s].first].segment & UINT32_MAX; };
   const auto end_of = [&](std::size_t s) { return begin_of(s) + window.wants[segments_[s].first].stored_bytes; };
   const auto pack_of = [&](std::size_t s) { return window.wants[segments_[s].first].segment >> 32; };
+  const auto plain_of = [&](std::size_t s) {
+    std::uint64_t bytes = 0;
+    for (std::size_t i = segments_[s].first; i < segments_[s].last; ++i) bytes += window.wants[i].bytes;
+    return bytes;
+  };
   for (std::size_t s = 0; s < segments_.size();) {
     std::size_t end = s + 1;
+    std::uint64_t plain = plain_of(s);
     while (end < segments_.size() && pack_of(end) == pack_of(s) && begin_of(end) >= end_of(end - 1) && begin_of(end) - end_of(end - 1) <= kGapBytes &&
-           end_of(end) - begin_of(s) <= kUnitBytes)
-      ++end;
+           end_of(end) - begin_of(s) <= kUnitBytes && plain < kUnitPlainBytes)
+      plain += plain_of(end++);
     units_.push_back({s, end});
     s = end;
   }
