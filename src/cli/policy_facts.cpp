@@ -42,6 +42,9 @@ PointFacts facts_of(const RecoveryPoint& point) {
   return facts;
 }
 
+std::string maker_text(const RecoveryPoint& point) { return point.writer.is_zero() ? "" : " (write-only " + point.writer.brief() + ")"; }
+std::string source_text(const RecoveryPoint& point) { return point.source() + maker_text(point); }
+
 std::string kind_text(const RecoveryPoint& point) { return std::string(name_of(point.kind)) + (point.independent() ? ", independent" : ""); }
 
 Result<TimeZone> zone_of(Env& env, const SourcePolicy& source) {
@@ -69,9 +72,8 @@ Result<std::vector<JudgedSource>> judged_sources(Env& env, const Policy& policy,
     judged.points = std::move(claimed[source]);
     for (const RecoveryPoint* p : judged.points) {
       PointFacts& facts = judged.facts.emplace_back(facts_of(*p));
-      facts.source = source != nullptr ? source->name : p->source();
       // What a write-only key made never pushes out what others made, whatever source it says to be of.
-      if (!p->writer.is_zero()) facts.source += " (write-only key " + p->writer.brief() + ")";
+      facts.source = source != nullptr ? source->name + maker_text(*p) : source_text(*p);
       facts.proven = proven.contains(p->id);
       if (const auto at = held.find(p->id); at != held.end()) {
         facts.held = true;

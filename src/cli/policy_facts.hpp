@@ -17,6 +17,10 @@ Result<std::vector<const SourcePolicy*>> chosen_sources(const Invocation& in);
 /// What a point tells by itself: neither whether it is proven, nor held.
 PointFacts facts_of(const RecoveryPoint& point);
 
+/// "host:/path", and which write-only key made the point, if one did: for people.
+std::string source_text(const RecoveryPoint& point);
+/// " (write-only 12ab34cd)"; empty where a key that opens the vault made it.
+std::string maker_text(const RecoveryPoint& point);
 /// "full", "full, independent": for people.
 std::string kind_text(const RecoveryPoint& point);
 

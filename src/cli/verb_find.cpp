@@ -24,9 +24,9 @@ Result<std::vector<RecoveryPoint>> points_to_search(Invocation& in, const Vault&
   }
   const auto as_of = in.time("as-of");
   if (!as_of) return std::move(list.points);
-  std::map<std::string, RecoveryPoint> newest;
+  std::map<std::pair<std::string, WriterId>, RecoveryPoint> newest;
   for (RecoveryPoint& p : list.points)
-    if (p.started_ns <= *as_of) newest[p.source()] = std::move(p);  // oldest first
+    if (p.started_ns <= *as_of) newest[{p.source(), p.writer}] = std::move(p);  // oldest first
   std::vector<RecoveryPoint> out;
   for (auto& [source, p] : newest) out.push_back(std::move(p));
   if (out.empty() && !list.points.empty()) in.out.note("There is no recovery point from before " + local_time(*as_of) + ".");

@@ -11,6 +11,7 @@
 #include "cli/text.hpp"
 #include "cli/vault_access.hpp"
 #include "cli/verbs.hpp"
+#include "vault/deletion.hpp"
 #include "vault/epoch_share.hpp"
 #include "vault/key_objects.hpp"
 #include "vault/pack_reader.hpp"
@@ -132,6 +133,7 @@ Result<std::vector<std::string>> proofs_of(const Vault& vault) {
 /// A write-only key can't open its label; what it can open is what it wrote.
 Result<int> test_writer(Invocation& in, const Vault& vault) {
   HF_TRY(vault.may_write());
+  HF_TRY(newest_epoch(vault));  // a backup has to read it
   const PointList points = HF_TRY(vault.points());
   if (!points.damaged.empty()) return Error(points.damaged[0].error).in_context("reading " + points.damaged[0].name.substr(0, 8));
   std::vector<std::string> proofs{"it can make recovery points"};

@@ -82,8 +82,7 @@ Result<int> show(Invocation& in, const Vault& vault, const std::string& referenc
   Table t({{""}, {""}});
   t.row({"recovery point", p.id.hex()});
   t.row({"time", local_time(p.started_ns) + ", took " + human_duration(static_cast<double>(p.ended_ns - p.started_ns) / 1e9)});
-  t.row({"source", p.source()});
-  if (!p.writer.is_zero()) t.row({"made with", "the write-only key " + p.writer.brief()});
+  t.row({"source", source_text(p)});
   t.row({"kind", kind_text(p)});
   if (p.parent) t.row({"parent", p.parent->brief()});
   if (p.base_full) t.row({"last full", p.base_full->brief()});
@@ -115,7 +114,7 @@ Result<int> show_forgotten(Invocation& in, const PointList& list) {
       if (!in.out.item(item)) break;
       continue;
     }
-    t.row({f.point.id.brief(), local_time(f.point.started_ns).substr(0, 16), f.point.source(), local_time(f.tombstone.time_ns).substr(0, 16), local_time(end_of(f)).substr(0, 16), f.tombstone.reason});
+    t.row({f.point.id.brief(), local_time(f.point.started_ns).substr(0, 16), source_text(f.point), local_time(f.tombstone.time_ns).substr(0, 16), local_time(end_of(f)).substr(0, 16), f.tombstone.reason});
   }
   if (list.forgotten.empty()) in.out.note("No forgotten recovery point is left.");
   else t.print(in.out);
@@ -153,7 +152,7 @@ Result<int> run(Invocation& in) {
     using A = Table::Align;
     Table t({{"POINT"}, {"TIME"}, {"SOURCE"}, {"KIND"}, {"FILES", A::right}, {"SIZE", A::right}, {"NEW", A::right}, {"STORED", A::right}, {"COMPLETE"}});
     for (const RecoveryPoint& p : list.points)
-      t.row({p.id.brief(), local_time(p.started_ns).substr(0, 16), p.source(), kind_text(p), human_count(p.files), human_bytes(p.bytes),
+      t.row({p.id.brief(), local_time(p.started_ns).substr(0, 16), source_text(p), kind_text(p), human_count(p.files), human_bytes(p.bytes),
              human_bytes(p.bytes_new), human_bytes(p.bytes_stored), completeness(p)});
     t.print(in.out);
   }

@@ -180,6 +180,13 @@ std::uint64_t NeedGraph::each_range(std::uint64_t at, Visit&& visit) const {
   return at + (before - r.left());
 }
 
+bool NeedGraph::names_nodes(const ChunkKey& node) const {
+  const auto n = find(node);
+  bool any = false;
+  if (n && list_at_[*n] != 0) each_range(list_at_[*n] - 1, [&](Number, Number) { any = true; });
+  return any;
+}
+
 void NeedGraph::mark_below(const ChunkKey& node, NeedMarks& marks) const {
   const auto root = find(node);
   HF_ASSERT(root && list_at_[*root] != 0);

@@ -53,6 +53,8 @@ class NeedGraph {
   std::size_t chunks() const { return keys_.size(); }
   const ChunkKey& key_of(Number n) const { return keys_[n]; }
   bool knows_node(const ChunkKey& node) const;
+  /// Does this known node name others?
+  bool names_nodes(const ChunkKey& node) const;
   bool knows_pack(const PackId& pack) const { return packs_.contains(pack); }
   std::vector<PackId> packs() const;  ///< in order
 

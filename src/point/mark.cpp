@@ -57,8 +57,12 @@ Status TreeMarker::learn(const Vault& vault, const Index& index, std::span<const
     for (const GraphNode& child : named.nodes) below.push_back(ChunkKey::of(child.ref.id));
     Lock lock(mutex);
     // A child that is known is known with all below it, or its turn has come in this walk.
-    for (std::size_t i = 0; i < below.size(); ++i)
+    for (std::size_t i = 0; i < below.size(); ++i) {
+      const std::uint8_t level = named.nodes[i].list_level;
       if (!graph_.knows_node(below[i])) children.push_back(named.nodes[i]);
+      else if (level > 0 && graph_.names_nodes(below[i]) != (level > 1))
+        return Error(Code::corrupt, "chunk " + named.nodes[i].ref.id.brief() + " is named as a list of chunks, and as a list of lists: a recovery point is forged");
+    }
     graph_.add_node(ChunkKey::of(node.ref.id), below, named.contents);
     return false;
   };

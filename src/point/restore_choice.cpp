@@ -24,10 +24,10 @@ Result<RecoveryPoint> choose_point(const Vault& vault, const std::vector<std::st
   }
   if (!as_of) return vault.find_point("latest");
   PointList list = HF_TRY(vault.points());
-  const auto after = std::find_if(list.points.rbegin(), list.points.rend(), [&](const RecoveryPoint& p) { return p.started_ns <= *as_of; });
-  if (after == list.points.rend())
+  const auto newest = newest_of(list.points, vault.writer(), *as_of);
+  if (newest == list.points.end())
     return Error(Code::not_found, "no recovery point is as old as " + local_time(*as_of), list.points.empty() ? "" : "the oldest is of " + local_time(list.points.front().started_ns));
-  return std::move(*after);
+  return std::move(*newest);
 }
 
 }  // namespace hf

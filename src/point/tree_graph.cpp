@@ -54,7 +54,10 @@ struct TreeGraph::Worker {
 };
 
 void TreeGraph::add(Worker& w, Number parent, const GraphNode& node) {
-  const auto [number, is_new] = numbers_.number_of(ChunkKey::of(node.ref.id), next_number_);
+  // The same bytes may be named as a list of chunks and as a list of lists, by a forged point: those are two nodes.
+  ChunkKey key = ChunkKey::of(node.ref.id);
+  key.low += node.list_level;
+  const auto [number, is_new] = numbers_.number_of(key, next_number_);
   if (parent != 0) w.edges.emplace_back(parent, number);
   if (!is_new) return;
   auto place = chunks_.locate(node.ref.id);

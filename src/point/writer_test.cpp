@@ -28,6 +28,7 @@ struct WriterTest : PruneWorld {
     }));
     return out;
   }
+  static std::string file_of(const PackId& id) { return "/vault/packs/" + id.hex().substr(0, 2) + "/" + id.hex(); }
   /// Those that hold more than copies of small objects.
   std::set<PackId> packs_with_chunks(const WriterId& writer) {
     std::set<PackId> out;
@@ -203,6 +204,137 @@ TEST_F(WriterTest, what_its_points_need_is_kept_wherever_it_lies) {
   EXPECT_EQ(vault->points()->points.size(), 2u);
 }
 
+TEST_F(WriterTest, a_pack_with_a_copied_directory_is_not_taken_over) {
+  env.put_file("/source/file", noise(100'000, 1));
+  const RecoveryPoint point = backup_with(*vault);
+  std::optional<PackId> real;
+  for (const PackId& id : packs_with_chunks({})) {
+    const Buffer raw = *vault->store().get({ObjectKind::pack, id.hex()}, 1u << 30);
+    if (PackHeader::decode(raw)->pack_class == PackClass::data) real = id;
+  }
+  const Buffer whole = *vault->store().get({ObjectKind::pack, real->hex()}, 1u << 30);
+  const PackTrailer trailer = *PackTrailer::decode(ByteView(whole).last(PackTrailer::kBytes));
+  const ByteView directory = ByteView(whole).subspan(trailer.directory_offset, trailer.directory_stored_bytes);
+  // Header and directory of the real one, with nothing between, and with noise between; under names that any prune prefers.
+  for (const bool padded : {false, true}) {
+    Buffer forged(whole.begin(), whole.begin() + PackHeader::kBytes);
+    if (padded) forged.resize(trailer.directory_offset, 7);
+    PackTrailer end = trailer;
+    end.directory_offset = forged.size();
+    append(forged, directory);
+    append(forged, end.encode());
+    const PackId name = PackId::from(Buffer(32, padded ? 1 : 0));
+    ASSERT_TRUE(vault->store().put({ObjectKind::pack, name.hex()}, forged));
+  }
+  env.put_file("/source/other", noise(1'000, 2));
+  backup();
+  for (const IndexedPack& p : (*Index::load(*vault))->packs()) EXPECT_GT(p.id, PackId::from(Buffer(32, 1)));
+  run();
+  all_points_are_whole();
+  RebuildReport report;
+  ASSERT_TRUE(rebuild(*vault, report, progress));
+  for (int i = 0; i < 2; ++i) run();
+  all_points_are_whole();
+}
+
+TEST_F(WriterTest, damage_in_the_header_of_its_packs_makes_none_of_them_needless) {
+  env.put_file("/source/file", noise(100'000, 1));
+  const auto writer = open(kLaptop);
+  backup_with(*writer);
+  for (const PackId& id : packs_with_chunks(writer->writer())) {
+    const std::string path = file_of(id);
+    std::string raw = *env.get_file(path);
+    raw[60] = static_cast<char>(raw[60] ^ 1);
+    env.put_file(path, raw);
+  }
+  env.put_file("/source/more", noise(10'000, 2));
+  const PointId gone = backup();
+  forget_now(gone);
+  for (int i = 0; i < 3; ++i) run();
+  all_points_are_whole();
+}
+
+TEST_F(WriterTest, the_only_copy_that_is_left_is_kept_whoever_made_it) {
+  env.put_file("/source/file", noise(100'000, 1));
+  const auto writer = open(kLaptop);
+  for (const bool ours_lost : {true, false}) {
+    const PointId ours = backup();
+    const PointId theirs = backup_with(*writer).id;
+    // Found damaged: what is read back is the other's.
+    Proof proof;
+    proof.time_ns = env.wall_ns();
+    for (const PackId& id : packs_with_chunks(ours_lost ? WriterId() : writer->writer())) {
+      const std::string path = file_of(id);
+      std::string raw = *env.get_file(path);
+      if (PackHeader::decode(as_bytes(raw))->pack_class == PackClass::metadata) continue;
+      for (std::size_t at = 150; at < raw.size(); at += 1000) raw[at] = static_cast<char>(raw[at] ^ 1);
+      env.put_file(path, raw);
+      proof.damaged.push_back(id);
+    }
+    ASSERT_TRUE(vault->store().put({ObjectKind::proof, std::string(64, ours_lost ? 'a' : 'b')}, vault->seal(SealedKind::proof, encode_proof(proof))));
+    all_points_are_whole();
+    SCOPED_TRACE(ours_lost ? "ours is lost" : "theirs is lost");
+    forget_now(ours_lost ? theirs : ours);
+    for (int i = 0; i < 3; ++i) {
+      SCOPED_TRACE(i);
+      run();
+      all_points_are_whole();
+    }
+    EXPECT_GE(vault->points()->points.size(), 1u);
+    // The other way round, anew.
+    const PointList list = *vault->points();
+    for (const RecoveryPoint& p : list.points) forget_now(p.id);
+    run();
+    env.put_file("/source/file", noise(100'000, ours_lost ? 5 : 6));
+  }
+}
+
+TEST_F(WriterTest, a_store_that_removes_nothing_for_it_stops_no_backup) {
+  struct NoRemoval final : ObjectStore {
+    explicit NoRemoval(std::unique_ptr<ObjectStore> b) : base(std::move(b)) {}
+    std::unique_ptr<ObjectStore> base;
+    Result<std::unique_ptr<Upload>> create(ObjectKind kind) override { return base->create(kind); }
+    Result<std::unique_ptr<ObjectReader>> open(const ObjectName& name) override { return base->open(name); }
+    Status list(ObjectKind kind, const std::function<void(std::string_view, std::uint64_t)>& visit) override { return base->list(kind, visit); }
+    Status remove(const ObjectName&) override { return Error(Code::permission, "Operation not permitted"); }
+    Status settle(std::span<const ObjectName> names) override { return base->settle(names); }
+    StoreTraits traits() const override { return base->traits(); }
+    std::string place() const override { return base->place(); }
+  };
+  auto opened = Vault::open(env, std::make_unique<NoRemoval>(*open_local_store(env, "/vault")), kLaptop);
+  ASSERT_TRUE(opened);
+  for (unsigned i = 0; i < 40; ++i) {
+    env.put_file("/source/file", noise(5'000, i));
+    backup_with(**opened);
+  }
+  all_points_are_whole(**opened);
+  EXPECT_LE((*Index::load(**opened))->runs().size(), 17u);
+  std::size_t leases = 0;
+  const auto count = [&] {
+    leases = 0;
+    EXPECT_TRUE(vault->store().list(ObjectKind::lease, [&](std::string_view, std::uint64_t) { ++leases; }));
+  };
+  count();
+  EXPECT_EQ(leases, 40u);
+  run();
+  count();
+  EXPECT_EQ(leases, 0u) << "who may remove does";
+}
+
+TEST_F(WriterTest, latest_is_the_newest_of_who_asks) {
+  env.put_file("/source/file", noise(1'000, 1));
+  const PointId ours = backup();
+  const auto writer = open(kLaptop);
+  env.advance(kDay);
+  const PointId theirs = backup_with(*writer).id;
+  EXPECT_EQ(vault->find_point("latest")->id, ours);
+  EXPECT_EQ(vault->find_point(theirs.hex())->id, theirs);
+  EXPECT_EQ(writer->find_point("latest")->id, theirs);
+  EXPECT_EQ(writer->find_point(ours.hex()).error().code, Code::not_found);
+  forget_now(ours);
+  EXPECT_EQ(vault->find_point("latest")->id, theirs);
+}
+
 TEST_F(WriterTest, what_a_verify_found_damaged_is_stored_again) {
   env.put_file("/source/file", noise(50'000, 1));
   const auto writer = open(kLaptop);
@@ -236,7 +368,7 @@ TEST_F(WriterTest, a_run_that_lies_deceives_no_backup_and_no_prune) {
   backup();
   const auto writer = open(kLaptop);
   backup_with(*writer);
-  const std::set<PackId> ours = packs_of({}), theirs = packs_of(writer->writer());
+  const std::set<PackId> ours = packs_with_chunks({});
   const auto all = *Index::load(*vault);
   std::vector<IndexedPack> our_packs, their_packs;
   for (const IndexedPack& p : all->packs()) (ours.contains(p.id) ? our_packs : their_packs).push_back(p);
@@ -268,6 +400,10 @@ TEST_F(WriterTest, a_run_that_lies_deceives_no_backup_and_no_prune) {
   env.put_file("/source/coming", coming);
   const RecoveryPoint next = backup_with(*vault);
   EXPECT_GE(next.bytes_new, coming.size());
+  // What its lies do to its own points is its own loss; while they are there, what they name is kept.
+  const PointList before = *vault->points();
+  for (const RecoveryPoint& p : before.points)
+    if (!p.writer.is_zero()) forget_now(p.id);
   run();
   run();
   for (const PackId& id : ours) EXPECT_TRUE(packs_of({}).contains(id)) << id.hex();

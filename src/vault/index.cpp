@@ -202,7 +202,7 @@ Status Index::reload(std::vector<std::pair<std::string, Error>>* unreadable) {
         vanished = true;
         break;
       }
-      if (!run && run.error().code == Code::refused) continue;  // not of our write-only key
+      if (!run && run.error().code == Code::refused && !vault_.keys().writer().is_zero()) continue;  // not of our write-only key
       if (!run && unreadable != nullptr) {
         unreadable->emplace_back(name, std::move(run.error()));
         continue;
@@ -320,7 +320,7 @@ Status Index::merge_if_many() {
     std::vector<ObjectName> names;
     for (const auto& run : all) names.push_back({ObjectKind::index, run->name()});
     HF_TRY(vault_.store().settle(names));
-    for (const auto& [writer, name] : left_over) HF_TRY(vault_.store().remove({ObjectKind::index, name}));
+    for (const auto& [writer, name] : left_over) HF_TRY(remove_joined(name));
   }
   std::map<WriterId, std::vector<std::shared_ptr<IndexRun>>> by_writer;
   for (auto& run : all) by_writer[run->writer()].push_back(std::move(run));
@@ -336,6 +336,12 @@ Status Index::merge_if_many(std::vector<std::shared_ptr<IndexRun>> all) {
   const std::vector<std::shared_ptr<IndexRun>> small(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::max(kMergeAtOnce, all.size() - kRunsMax + kMergeAtOnce / 2)));
 
   return join(small, retired_);
+}
+
+Status Index::remove_joined(const std::string& name) {
+  auto removed = vault_.store().remove({ObjectKind::index, name});
+  if (!removed && removed.error().code == Code::permission && !vault_.keys().writer().is_zero()) return {};
+  return removed;
 }
 
 Status Index::drop_packs(const std::unordered_set<PackId>& packs) {
@@ -379,7 +385,7 @@ Status Index::join(std::vector<std::shared_ptr<IndexRun>> runs, const std::unord
     }
   };
   const ObjectName joined{ObjectKind::index, HF_TRY(write_index_run(*as_maker, kept, entries.total(), next, supersedes))};
-  for (const RunId& id : supersedes) HF_TRY(vault_.store().remove({ObjectKind::index, id.hex()}));
+  for (const RunId& id : supersedes) HF_TRY(remove_joined(id.hex()));
   // For good: a run that a power loss brings back after the joined one was joined in its turn would tell of packs that
   // were removed since.
   HF_TRY(vault_.store().settle({&joined, 1}));

@@ -120,7 +120,10 @@ Result<PackDirectory> read_pack_directory(const Vault& vault, ObjectReader& pack
   // The header is not sealed; who made the pack must be who sealed what the directory tells.
   if (const FrameHeader sealed = HF_TRY(FrameHeader::decode(frame)); sealed.salt != header.salt || sealed.by_writer != header.by_writer)
     return Error(Code::corrupt, "the pack's header is another pack's");
-  return opener.open_directory(frame);
+  PackDirectory directory = HF_TRY(opener.open_directory(frame));
+  if (!directory.segments.empty() && std::uint64_t{directory.segments.back().offset} + directory.segments.back().stored_bytes > trailer.directory_offset)
+    return Error(Code::corrupt, "the pack's directory is another pack's");
+  return directory;
 }
 
 Status scan_frames(ObjectReader& pack, const std::function<Status(const FoundFrame&, ByteView)>& visit) {

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <unordered_map>
 
 #include "store/overlay/overlay_store.hpp"
 #include "vault/inventory.hpp"
@@ -55,15 +56,26 @@ Result<std::vector<WritersShare>> shares_of(const Vault& vault, const Index& all
   std::set<WriterId> writers{WriterId()};
   for (const WriterId& writer : all.writers()) writers.insert(writer);
   for (const RecoveryPoint* p : points) writers.insert(p->writer);
+  const Stock listed = HF_TRY(list_stock(vault));
   for (const WriterId& writer : writers) {
     WritersShare& share = out.emplace_back();
     share.writer = writer;
     share.index = all.only(writer);
-    share.stock = HF_TRY(take_stock(vault, *share.index, &all));
-    if (writer.is_zero()) continue;
-    share.stock.orphans.clear();
-    for (const IndexedPack& p : share.index->packs())
-      if (share.stock.listed.contains(p.id) && HF_TRY(maker_of(vault, p.id)) != writer) share.stock.listed.erase(p.id);
+    share.stock = listed;
+    compare_stock(share.stock, *share.index, all);
+    if (!writer.is_zero()) share.stock.orphans.clear();
+  }
+  // Of a pack that runs of several tell, the header decides whose it is; where it is damaged, it is nobody's but the vault's.
+  std::unordered_map<PackId, std::size_t> told_by;
+  for (const WritersShare& share : out)
+    for (const IndexedPack& p : share.index->packs()) ++told_by[p.id];
+  for (WritersShare& share : out) {
+    if (share.writer.is_zero()) continue;
+    for (const IndexedPack& p : share.index->packs()) {
+      if (!share.stock.listed.contains(p.id)) continue;
+      const auto maker = HF_TRY(maker_of(vault, p.id));
+      if (maker ? *maker != share.writer : told_by[p.id] > 1) share.stock.listed.erase(p.id);
+    }
   }
   return out;
 }
@@ -84,8 +96,9 @@ class Pruner {
   Result<std::unordered_set<PackId>> needed_since(const Retirement& retirement, std::vector<const RecoveryPoint*> points, const EpochRecord& record, const Index& all, const std::vector<WritersShare>& shares);
   /// Adds to `needed` the packs of one share that `since` need, points whose trees were read.
   Status needed_of_share(const Retirement& retirement, const std::vector<const RecoveryPoint*>& since, const EpochRecord& record, const WritersShare& share, std::unordered_set<PackId>& needed);
-  /// Do these points, whose trees were read, find all that they need in packs of the share that are not in `absent`? Not those of
-  /// a write-only key whose chunks a salvage stored anew, as the vault's own.
+  /// Do these points, whose trees were read, find all that they need in sound packs of the share that are not in `absent`? If
+  /// not, what they need is kept wherever it lies: a salvage may have stored it as the vault's own, or another writer have the
+  /// only copy that is left.
   Result<bool> stands_alone(const WritersShare& share, const std::vector<const RecoveryPoint*>& points, const std::unordered_set<PackId>& absent);
   Status remove_condemned();
   Status find_stripes();
@@ -120,10 +133,11 @@ Status Pruner::fence_the_dead() {
   const LeaseList list = HF_TRY(leases(vault_));
   report_.leases_unreadable = list.unreadable.size();
   for (const Lease& l : list.leases) {
-    if (!seems_dead(vault_.env(), l, options_.fence_after_ns)) continue;
+    const bool ended = vault_.store().open({ObjectKind::point, l.point.hex()}).has_value();  // who could not remove its lease
+    if (!ended && !seems_dead(vault_.env(), l, options_.fence_after_ns)) continue;
     HF_TRY(fence(vault_, l));
     changed_ = true;
-    ++report_.sessions_fenced;
+    report_.sessions_fenced += ended ? 0 : 1;
   }
   return {};
 }
@@ -154,24 +168,26 @@ Result<bool> Pruner::stands_alone(const WritersShare& share, const std::vector<c
   HF_TRY(marker_.mark(vault_, *share.index, points, Marker::Scope::some_points, lacking, progress_));
   auto entries = HF_TRY(MergedEntries::over(share.index->runs()));
   while (const auto e = HF_TRY(entries.next()))
-    if (const PackId& pack = entries.packs()[e->pack].id; share.stock.listed.contains(pack) && !absent.contains(pack)) lacking.erase(e->key);
+    if (const PackId& pack = entries.packs()[e->pack].id; share.stock.listed.contains(pack) && !share.stock.doubtful.contains(pack) && !absent.contains(pack)) lacking.erase(e->key);
   return lacking.size() == 0;
 }
 
 Result<std::unordered_set<PackId>> Pruner::needed_since(const Retirement& retirement, std::vector<const RecoveryPoint*> points, const EpochRecord& record, const Index& all, const std::vector<WritersShare>& shares) {
   std::erase_if(points, [&](const RecoveryPoint* p) { return std::binary_search(retirement.marked.begin(), retirement.marked.end(), p->id); });
-  std::vector<const RecoveryPoint*> by_all = of_writer(points, WriterId());
+  std::vector<std::vector<const RecoveryPoint*>> since(shares.size());
   if (shares.size() > 1) {
     ClaimSet read;
     HF_TRY(marker_.mark(vault_, all, points, Marker::Scope::some_points, read, progress_));
   }
   std::unordered_set<PackId> needed;
   const std::unordered_set<PackId> condemned(record.condemned.begin(), record.condemned.end());
-  for (std::size_t i = shares.size(); i-- > 0;) {  // the vault's own last
+  for (std::size_t i = 0; i < shares.size(); ++i) {
     const std::vector<const RecoveryPoint*> own = of_writer(points, shares[i].writer);
-    if (i > 0 && !HF_TRY(stands_alone(shares[i], own, condemned))) by_all.insert(by_all.end(), own.begin(), own.end());
-    HF_TRY(needed_of_share(retirement, i > 0 ? own : by_all, record, shares[i], needed));
+    const bool alone = shares.size() == 1 || HF_TRY(stands_alone(shares[i], own, condemned));
+    for (std::size_t k = 0; k < shares.size(); ++k)
+      if (k == i || !alone) since[k].insert(since[k].end(), own.begin(), own.end());
   }
+  for (std::size_t i = 0; i < shares.size(); ++i) HF_TRY(needed_of_share(retirement, since[i], record, shares[i], needed));
   return needed;
 }
 
@@ -377,8 +393,9 @@ Result<bool> Pruner::retire() {
         if (share.writer == domain.first) HF_TRY(marker_.mark(vault_, *share.index, of_domain, Marker::Scope::some_points, share.needed.of(domain.second), progress_));
     for (const WritersShare& share : shares) {
       const auto own = of_writer(points, share.writer);
-      if (share.writer.is_zero() || HF_TRY(stands_alone(share, own, retired_before))) continue;
-      HF_TRY(marker_.mark(vault_, *shares[0].index, own, Marker::Scope::some_points, shares[0].needed.last(), progress_));
+      if (HF_TRY(stands_alone(share, own, retired_before))) continue;
+      for (WritersShare& other : shares)
+        if (&other != &share) HF_TRY(marker_.mark(vault_, *other.index, own, Marker::Scope::some_points, other.needed.last(), progress_));
     }
     return {};
   };

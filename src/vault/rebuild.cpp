@@ -1,6 +1,8 @@
 #include "vault/rebuild.hpp"
 
 #include <algorithm>
+#include <array>
+#include <map>
 #include <unordered_set>
 
 #include "vault/chunk_reader.hpp"
@@ -82,6 +84,22 @@ struct TornPack {
   std::uint64_t without_base = 0;  ///< deltas whose bases were not found (yet)
 };
 
+/// Who made it is who sealed the first segment that opens; its header is not sealed.
+WriterId maker_of_torn(const Vault& vault, const PackId& id) {
+  WriterId maker{};
+  const auto pack = vault.store().open({ObjectKind::pack, id.hex()});
+  if (!pack) return maker;
+  SegmentOpener opener(vault);
+  bool found = false;
+  static_cast<void>(scan_frames(**pack, [&](const FoundFrame& f, ByteView frame) -> Status {
+    if (found || f.header.kind != SealedKind::segment || !opener.open_body(frame)) return {};
+    found = true;
+    maker = f.header.writer();
+    return {};
+  }));
+  return maker;
+}
+
 Status read_torn(const Vault& vault, TornPack& torn, SegmentOpener& opener) {
   const auto pack = HF_TRY(vault.store().open({ObjectKind::pack, torn.id.hex()}));
   OpenedSegment segment;
@@ -90,7 +108,7 @@ Status read_torn(const Vault& vault, TornPack& torn, SegmentOpener& opener) {
   torn.without_base = 0;
   bool data = false;
   HF_TRY(scan_frames(*pack, [&](const FoundFrame& f, ByteView frame) -> Status {
-    if (f.header.kind != SealedKind::segment || f.offset > UINT32_MAX) return {};
+    if (f.header.kind != SealedKind::segment || f.offset > UINT32_MAX || f.header.writer() != torn.writer) return {};
     if (!opener.open(frame, segment)) {
       torn.without_base += opener.base_failed();
       return {};
@@ -102,14 +120,12 @@ Status read_torn(const Vault& vault, TornPack& torn, SegmentOpener& opener) {
     for (std::size_t i = 0; i < segment.chunk_count(); ++i)
       info.chunks.emplace_back(vault.keys().chunk_hash().id(segment.chunk(i)), static_cast<std::uint32_t>(segment.chunk(i).size()));
     data = data || segment.plain.size() > ChunkWriter::kSegmentBytes / 8;
-    if (torn.found.segments.empty()) torn.writer = f.header.writer();
     torn.found.segments.push_back(std::move(info));
     return {};
   }));
   Buffer head(PackHeader::kBytes);
   const auto header = pack->read(0, head) ? PackHeader::decode(head) : Result<PackHeader>(Error(Code::corrupt, "unreadable"));
   torn.pack_class = header ? header->pack_class : data ? PackClass::data : PackClass::metadata;
-  if (header) torn.writer = header->writer();
   return {};
 }
 
@@ -154,16 +170,19 @@ Status leave_out_what_hangs(const Vault& vault, Index& index, RebuildReport& rep
     std::unordered_set<PackId> concerned;
     RunBuilders runs(vault);
     PackHeader header;
+    std::map<WriterId, std::unique_ptr<Index>> indexes;  // bases of one writer's packs lie in packs of that writer
     for (const IndexedPack& p : index.packs()) {
       const auto pack = vault.store().open({ObjectKind::pack, p.id.hex()});
       auto directory = pack ? read_pack_directory(vault, **pack, opener, &header) : Result<PackDirectory>(pack.error());
       if (!directory) continue;  // what the index has of it was read segment by segment, and opened
+      auto& own = indexes[header.writer()];
+      if (!own) own = index.only(header.writer());
       std::vector<SegmentInfo> sound;
       std::uint64_t hanging = 0;
       for (SegmentInfo& s : directory->segments) {
         bool stands = s.bases.empty() || HF_TRY(told_of(p.id, s));
         const bool known = stands;
-        for (const ChunkId& base : s.bases) stands = stands && HF_TRY(index.find(base)).has_value();
+        for (const ChunkId& base : s.bases) stands = stands && HF_TRY(own->find(base)).has_value();
         if (stands) sound.push_back(std::move(s));
         else if (known) ++hanging;
       }
@@ -220,6 +239,15 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
     return gathered.is_full() ? write_run() : Status();
   };
 
+  // Two packs of one salt: one may be a forgery with the other's directory.
+  std::map<Salt, unsigned> of_salt;
+  for (const PackId& id : ids) {
+    const auto reader = store.open({ObjectKind::pack, id.hex()});
+    std::array<std::uint8_t, PackHeader::kBytes> head{};
+    if (!reader || (*reader)->size() < head.size() || !(*reader)->read(0, head)) continue;
+    if (const auto header = PackHeader::decode(head)) ++of_salt[header->salt];
+  }
+
   SegmentOpener opener(vault);
   std::vector<TornPack> torn_packs;
   for (const PackId& id : ids) {
@@ -251,9 +279,11 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
         ++report.packs_healed;
       }
     }
+    if (directory && of_salt[header.salt] > 1 && !segments_open(*pack, header, *directory, opener)) directory = Error(Code::corrupt, "it has the directory of another pack");
     if (!directory) {
       report.problems.push_back("pack " + id.brief() + ": " + directory.error().message + "; read segment by segment");
       torn_packs.emplace_back().id = id;  // later: its deltas need the index of the others
+      torn_packs.back().writer = maker_of_torn(vault, id);
       continue;
     }
     HF_TRY(add(header.writer(), id, header.pack_class, pack->size(), *directory));
@@ -265,13 +295,23 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
   for (unsigned round = 0; !torn_packs.empty(); ++round) {
     std::vector<std::pair<std::string, Error>> unreadable;
     const auto index = HF_TRY(Index::load_what_opens(vault, unreadable));
-    ChunkReader chunks(vault, *index);
-    SegmentOpener torn_opener(vault, &chunks);
+    struct Tools {
+      std::unique_ptr<Index> index;
+      std::unique_ptr<ChunkReader> chunks;
+      std::unique_ptr<SegmentOpener> opener;
+    };
+    std::map<WriterId, Tools> tools;  // bases of one writer's packs lie in packs of that writer
     bool more = false;
     for (TornPack& torn : torn_packs) {
       if (progress.stop_requested) return Error(Code::cancelled, "stopped", "the old index is still in use; run it again: holdfast rebuild");
       const std::size_t before = torn.found.segments.size();
-      HF_TRY(read_torn(vault, torn, torn_opener));
+      Tools& own = tools[torn.writer];
+      if (!own.index) {
+        own.index = index->only(torn.writer);
+        own.chunks = std::make_unique<ChunkReader>(vault, *own.index);
+        own.opener = std::make_unique<SegmentOpener>(vault, own.chunks.get());
+      }
+      HF_TRY(read_torn(vault, torn, *own.opener));
       more = more || torn.found.segments.size() > before;
     }
     std::vector<TornPack> waiting;
@@ -306,7 +346,8 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
   HF_TRY(for_each_replica(store, [&](const ObjectName& name, const Buffer& object) -> Status {
     if (name.kind != ObjectKind::point) return {};
     if (const auto id = PointId::parse(name.name); id && reaped.contains(*id)) return {};  // a prune removed it
-    if (!vault.open_point(object)) return {};  // another vault's, or damaged
+    const auto point = vault.open_point(object);
+    if (!point || point->vault != vault.id() || point->id.hex() != name.name) return {};  // another vault's, another point's, or damaged
     if (!HF_TRY(put_if_absent(store, name, object))) return {};
     // A prune that passed sentence meanwhile may have removed it just before, and has not looked for it since.
     if (const auto id = PointId::parse(name.name); id && HF_TRY(reaped_points(vault)).contains(*id)) return store.remove(name);

@@ -32,7 +32,7 @@ class Needed {
     if (!set) set = std::make_unique<ClaimSet>();
     return *set;
   }
-  /// The set of the newest domain.
+  /// The set of some domain, always the same.
   ClaimSet& last() { return domains_.empty() ? of(std::nullopt) : *domains_.rbegin()->second; }
   /// How many packs it should lie in; 0: nobody needs it.
   std::size_t places(const ChunkKey& key) const {

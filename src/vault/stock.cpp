@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <unordered_map>
 
 #include "vault/deletion.hpp"
 
@@ -20,32 +19,34 @@ Result<std::optional<WriterId>> maker_of(const Vault& vault, const PackId& pack)
   return header ? std::optional(header->writer()) : nobody;
 }
 
-Result<Stock> take_stock(const Vault& vault, const Index& index, const Index* all) {
+Result<Stock> list_stock(const Vault& vault) {
   Stock out;
-  std::unordered_set<PackId> known_to_others;
-  if (all != nullptr)
-    for (const IndexedPack& p : all->packs()) known_to_others.insert(p.id);
-  std::unordered_map<PackId, std::uint64_t> sizes;  // of packs that runs tell of
-  for (const auto& run : index.runs())
-    for (const IndexedPack& p : run->table().packs) sizes[p.id] = p.stored_bytes;
   for (const Vault::StoredProof& p : HF_TRY(vault.proofs())) {  // oldest first: the newest word counts
     for (const PackId& id : p.proof.damaged) out.doubtful.insert(id);
     for (const PackId& id : p.proof.packs) out.doubtful.erase(id);
   }
   HF_TRY(vault.store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t bytes) {
-    const auto id = PackId::parse(name);
-    if (!id) return;
-    out.listed.emplace(*id, bytes);
-    const auto known = sizes.find(*id);
-    if (known == sizes.end()) {
-      if (!known_to_others.contains(*id)) out.orphans.push_back(*id);
-    } else if (known->second != bytes) {
-      out.doubtful.insert(*id);
-    }
+    if (const auto id = PackId::parse(name)) out.listed.emplace(*id, bytes);
   }));
-  for (const auto& [id, bytes] : sizes)
-    if (!out.listed.contains(id)) out.doubtful.insert(id);
   return out;
+}
+
+void compare_stock(Stock& stock, const Index& index, const Index& all) {
+  std::unordered_set<PackId> known;
+  for (const IndexedPack& p : all.packs()) known.insert(p.id);
+  for (const auto& [id, bytes] : stock.listed)
+    if (!known.contains(id)) stock.orphans.push_back(id);
+  for (const auto& run : index.runs())
+    for (const IndexedPack& p : run->table().packs) {
+      const auto at = stock.listed.find(p.id);
+      if (at == stock.listed.end() || at->second != p.stored_bytes) stock.doubtful.insert(p.id);
+    }
+}
+
+Result<Stock> take_stock(const Vault& vault, const Index& index, const Index* all) {
+  Stock stock = HF_TRY(list_stock(vault));
+  compare_stock(stock, index, all != nullptr ? *all : index);
+  return stock;
 }
 
 Status drop_condemned(const Vault& vault, Index& index, const std::unordered_set<PackId>& retired) {

@@ -16,6 +16,9 @@ struct Stock {
 /// Costs a listing of the packs, and the reading of all proofs. `all`: the runs in none of which an orphan is; those of
 /// `index`, where absent.
 Result<Stock> take_stock(const Vault& vault, const Index& index, const Index* all = nullptr);
+/// The same in two steps, for several indexes: what the store and its proofs tell, then what an index tells beside.
+Result<Stock> list_stock(const Vault& vault);
+void compare_stock(Stock& listed, const Index& index, const Index& all);
 /// Who made the pack, as its header says: the pack's name covers it, so that no run can tell otherwise. Nullopt where the pack
 /// is not there or its header is damaged; an error where it can't be read now.
 Result<std::optional<WriterId>> maker_of(const Vault& vault, const PackId& pack);

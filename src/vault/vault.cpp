@@ -62,6 +62,18 @@ Buffer signed_text(const VaultId& vault, SealedKind kind, ByteView plain) {
 
 }  // namespace
 
+std::vector<RecoveryPoint>::iterator newest_of(std::vector<RecoveryPoint>& points, const WriterId& writer, std::int64_t until_ns) {
+  auto found = points.end();
+  bool own = false;
+  for (auto p = points.begin(); p != points.end(); ++p) {
+    const bool ours = p->writer == writer;
+    if (p->started_ns > until_ns || (own && !ours)) continue;
+    found = p;
+    own = ours;
+  }
+  return found;
+}
+
 Result<std::unique_ptr<Vault>> Vault::create(Env& env, std::unique_ptr<ObjectStore> store, const InitOptions& options, const Secret& secret) {
   auto vault = std::unique_ptr<Vault>(new Vault(env, std::move(store)));
   vault->id_ = random_id<VaultId>(env);
@@ -120,6 +132,8 @@ Result<std::unique_ptr<Vault>> Vault::open(Env& env, std::unique_ptr<ObjectStore
     params = opened.grant->params;
     vault->writer_ = WriterId::from(opened.slot.view());
     vault->keys_ = std::make_shared<const VaultKeys>(config.id, vault->writer_, std::move(opened.roots), *opened.grant);
+    wipe(opened.grant->chunk_key);
+    wipe(opened.grant->cuts_key);
   } else {
     vault->keys_ = std::make_shared<const VaultKeys>(config.id, std::move(opened.roots));
     params = HF_TRY(vault->open_sealed(SealedKind::parameters, config.sealed_params).context([] { return "opening the vault's parameters"; }));
@@ -201,14 +215,14 @@ Result<RecoveryPoint> Vault::find_point(std::string_view reference) const {
           .with_object("points/" + name);
     }
     if (list.points.empty()) return Error(Code::not_found, "the vault holds no recovery point yet", "make one: holdfast backup PATH");
-    return std::move(list.points.back());
+    return std::move(*newest_of(list.points, writer_));
   }
   std::vector<std::string> begin_so;
   HF_TRY(store_->list(ObjectKind::point, [&](std::string_view name, std::uint64_t) {
     if (name.starts_with(reference)) begin_so.emplace_back(name);
   }));
   const auto dead = HF_TRY(tombstones(*this));
-  std::vector<std::string> found, forgotten;
+  std::vector<std::string> found, forgotten, others;
   for (std::string& name : begin_so) {
     const auto id = PointId::parse(name);
     if (id && dead.contains(*id)) {
@@ -216,11 +230,16 @@ Result<RecoveryPoint> Vault::find_point(std::string_view reference) const {
     } else {
       const auto raw = store_->get({ObjectKind::point, name}, kPointBytesMax);
       if (raw && peek_object(*raw, SealedKind::tombstone)) continue;  // a fence
+      if (const auto frame = raw ? peek_object(*raw, SealedKind::point) : Result<FrameHeader>(raw.error()); frame && !keys_->may_open(*frame)) {
+        others.push_back(std::move(name));
+        continue;
+      }
       found.push_back(std::move(name));
     }
   }
   if (!reference.empty() && found.empty() && forgotten.size() == 1)
     return Error(Code::not_found, "recovery point " + forgotten[0].substr(0, 8) + " was forgotten", "bring it back: holdfast undelete " + forgotten[0].substr(0, 8));
+  if (!reference.empty() && found.empty() && others.size() == 1) return point(others[0]);  // says that it is not for this key
   if (reference.empty() || found.empty())
     return Error(Code::not_found, "no recovery point begins with '" + printable(reference) + "'", "list them: holdfast points");
   if (found.size() > 1)
@@ -314,6 +333,11 @@ Result<SlotId> Vault::add_key(const Secret& secret, const std::string& label, co
 Result<SlotId> Vault::add_writer(const Secret& secret, const std::string& label) const {
   HF_TRY(opens_all("adding a key"));
   HF_ASSERT(secret.kind == SlotKind::key_file);
+  // An older program sealed the newest decision about deletion for itself. Another prune that comes first does as well.
+  if (const EpochRecord newest = HF_TRY(newest_epoch(*this)); newest.number > 0) {
+    EpochRecord again = newest;
+    HF_TRY(decide(*this, newest, again));
+  }
   return put_slot(SlotKind::write_only, secret.bytes, label, {}, [&](KeySlot& slot, const Digest& wrapping) {
     std::vector<RootKey> own = keys_->keys_for(slot.writer(), slot.epoch);
     wrap_writer_keys(slot, wrapping, own, keys_->grant(encode_params(params_)));

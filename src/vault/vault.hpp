@@ -64,6 +64,10 @@ struct PointList {
   std::vector<DamagedPoint> damaged;
 };
 
+/// The newest of points in order of time that began no later: of those that `writer` made, where there are any, else of
+/// all. So nobody's clock or lie puts a write-only key's point before what the vault's own keys made.
+std::vector<RecoveryPoint>::iterator newest_of(std::vector<RecoveryPoint>& points, const WriterId& writer, std::int64_t until_ns = INT64_MAX);
+
 /// An open vault. Any method, any thread.
 class Vault {
  public:
@@ -101,7 +105,7 @@ class Vault {
   Result<PointList> points(class PointBook& book) const;
   /// NotFound also where a fence stands in its place. A forgotten point is read like any other.
   Result<RecoveryPoint> point(const std::string& name) const;
-  /// "latest" (the newest, of any source), or any unique prefix of an id. Forgotten ones are not found.
+  /// "latest" (the newest, of any source: newest_of()), or any unique prefix of an id. Forgotten ones are not found.
   Result<RecoveryPoint> find_point(std::string_view reference) const;
 
   // --- proofs: what earlier runs of verify read back ---

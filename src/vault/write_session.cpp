@@ -22,6 +22,19 @@ Status not_fenced(const Vault& vault, const PointId& point) {
 }
 }  // namespace
 
+bool segments_open(ObjectReader& pack, const PackHeader& header, const PackDirectory& directory, SegmentOpener& opener) {
+  Buffer frame;
+  std::int64_t last = -1;  // ordinals are in order: none of them lies in another's place
+  return std::all_of(directory.segments.begin(), directory.segments.end(), [&](const SegmentInfo& s) {
+    frame.resize(s.stored_bytes);
+    if (!pack.read(s.offset, frame)) return false;
+    const auto h = FrameHeader::decode(frame);
+    if (!h || h->salt != header.salt || h->by_writer != header.by_writer || h->ordinal <= last) return false;
+    last = h->ordinal;
+    return opener.open_body(frame).has_value();
+  });
+}
+
 // --- ChunkWriter ---
 
 ChunkWriter::ChunkWriter(WriteSession& session, PackClass pack_class)
@@ -172,7 +185,7 @@ Status WriteSession::adopt(const Index& all) {
     if (!reader) continue;
     PackHeader header;
     const auto directory = read_pack_directory(vault_, **reader, opener, &header);
-    if (!directory || header.writer() != vault_.writer()) continue;
+    if (!directory || header.writer() != vault_.writer() || !segments_open(**reader, header, *directory, opener)) continue;
     Orphan& o = found.emplace_back(Orphan{described_by(id, header.pack_class, (*reader)->size(), *directory), {}, false});
     for (const SegmentInfo& s : directory->segments) o.bases.insert(o.bases.end(), s.bases.begin(), s.bases.end());
   }

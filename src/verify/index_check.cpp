@@ -2,6 +2,7 @@
 
 #include "base/units.hpp"
 #include "vault/bases.hpp"
+#include "vault/stock.hpp"
 #include "verify/survey.hpp"
 
 namespace hf {
@@ -101,6 +102,14 @@ Result<std::vector<Damage>> check_index(const Vault& vault, Survey& survey) {
     }
     for (std::size_t p = 0; p < sums.size(); ++p) {
       const IndexedPack& pack = run->table().packs[p];
+      if (!run->writer().is_zero()) {
+        survey.known.reset();  // what a write-only key tells may be a lie: each place is looked up, and read where all is read
+        const auto maker = HF_TRY(maker_of(vault, pack.id));
+        if (maker && *maker != run->writer()) {
+          if (wrong.empty()) wrong = "a write-only key made it, and it tells of packs that are not of that key";
+          continue;
+        }
+      }
       survey.indexed.emplace(pack.id, pack);
       survey.expected[pack.id].push_back(sums[p]);
     }
@@ -229,6 +238,13 @@ Status locate_bad_chunks(const Vault& vault, Survey& survey) {
     return nullptr;
   };
   std::map<std::size_t, std::uint64_t> chunks, spared;  // by damage
+  // What a write-only key says to have spares nothing of others.
+  std::map<WriterId, std::unique_ptr<Index>> indexes;
+  const auto of_writer = [&](const WriterId& writer) -> const Index& {
+    auto& index = indexes[writer];
+    if (!index) index = survey.index->only(writer);
+    return *index;
+  };
   for (const auto& run : survey.index->runs()) {
     std::vector<bool> is_bad;
     bool any = false;
@@ -245,7 +261,7 @@ Status locate_bad_chunks(const Vault& vault, Survey& survey) {
         const BadRange* r = range_of(run->table().packs[e.pack].id, e.offset, e.stored_bytes);
         if (r == nullptr) continue;
         // Stored twice, and a restore would take the other one? Then nothing is lost.
-        const auto places = survey.index->find_all(id_of(e.key));
+        const auto places = of_writer(run->writer()).find_all(id_of(e.key));
         if (places && std::any_of(places->begin(), places->end(), [&](const ChunkPlace& p) { return range_of(p.pack, p.offset, p.stored_bytes) == nullptr; })) {
           ++spared[r->damage];
           continue;

@@ -209,7 +209,7 @@ class PackReading {
     bool as_expected = true;
     if (vault_ != nullptr && survey_.indexed.contains(id)) {
       const auto& sums = survey_.expected.at(id);
-      as_expected = std::find(sums.begin(), sums.end(), verdict->entries) != sums.end();
+      as_expected = std::all_of(sums.begin(), sums.end(), [&](const EntrySum& sum) { return sum == verdict->entries; });
     }
     Lock lock(survey_.mutex);
     VerifyReport& r = survey_.report;
