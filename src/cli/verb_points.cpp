@@ -172,9 +172,9 @@ const Verb& points_verb() {
       .summary = "list the recovery points, or show one",
       .description =
           {"One line for each recovery point, oldest first. SIZE is what a restore brings back, NEW what this backup had to store, STORED "
-           "what that takes in the vault. Points are named by the first digits of their id; 'latest' is the newest one.",
+           "what that takes in the vault. Points are named by the first digits of their id; 'latest' is the newest one. A point that a write-only key made says so behind its source, and is 'latest' only for that key, or where there is no other.",
            "JSON: an array of {\"id\", \"time\", \"source\", \"kind\", \"independent\", \"complete\", \"ended\", \"host\", \"user\", \"paths\", \"tags\", \"files\", "
-           "\"bytes\", \"bytes_read\", \"bytes_new\", \"bytes_stored\", \"unreadable\", \"inconsistent\", \"parent\", \"base_full\", \"program\"}; "
+           "\"bytes\", \"bytes_read\", \"bytes_new\", \"bytes_stored\", \"unreadable\", \"inconsistent\", \"parent\", \"base_full\", \"program\"}, and \"writer\" where a write-only key made it; "
            "--forgotten adds \"forgotten\", \"stays_until\", \"why\"; 'show' gives one such object with \"unreadable_items\": [{\"path\", \"reason\"}]. Exit status 5 where a point can't be read."},
       .examples = {{"holdfast points", "All of them."},
                    {"holdfast points --last 5 --tag laptop", "The last five with this tag."},

@@ -2,6 +2,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
+
 #include "point/dump.hpp"
 #include "point/restore_world.hpp"
 
@@ -363,6 +366,20 @@ TEST_F(Restore, what_kill_9_cut_short_is_no_newer_file) {
   const auto report = restored(p);
   EXPECT_EQ(report.conflicts, 0u);
   EXPECT_EQ(report.replaced, 1u);
+  EXPECT_EQ(read("torn"), "all of it");
+}
+
+TEST_F(Restore, what_kill_9_cut_short_is_no_newer_file_for_a_later_run_either) {
+  file("torn", "all of it");
+  const RecoveryPoint p = commit();
+  progress.stop_requested = true;
+  EXPECT_FALSE(restore(*env, *chunks, p, into_target(), progress, problems));
+  std::ofstream(there("torn"), std::ios::binary) << "all";
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the clock of the file system has moved on
+  EXPECT_FALSE(restore(*env, *chunks, p, into_target(), progress, problems));  // dies before it comes to the file
+  progress.stop_requested = false;
+  const auto report = restored(p);
+  EXPECT_EQ(report.conflicts, 0u);
   EXPECT_EQ(read("torn"), "all of it");
 }
 

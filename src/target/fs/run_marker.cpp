@@ -42,6 +42,8 @@ Result<RunMarker> RunMarker::begin(DirectoryTree& tree, const std::string& what,
   uninterrupted([&] { return env.sys_unlinkat(root->get(), name.c_str(), false); });
   const Fd file = HF_TRY(env.open(root->get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW).context(doing));
   HF_TRY(env.write_at(file.get(), as_bytes(text), 0).context(doing));
+  // Of several runs that ended badly, one after another, the first one counts: the later ones need not have come by what it left.
+  if (marker.lost_run_began_ != 0) uninterrupted([&] { return env.sys_utimeat(root->get(), name.c_str(), marker.lost_run_began_); });
   HF_TRY(env.sync(file.get()).context(doing));
   uninterrupted([&] { return env.sys_utimeat(root->get(), "", tree.root_stat().mtime); });  // nothing else happened yet
   HF_TRY(env.sync(root->get()).context(doing));
