@@ -62,7 +62,7 @@ class Opened(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.top, ignore_errors=True)
         self.vault = self.top / "vault"
         shutil.copytree(HERE / self.name, self.vault)
-        for name in ("passphrase", "recovery-sheet"):
+        for name in ("passphrase", "recovery-sheet", "write-only"):
             if not (HERE / f"{self.name}.{name}").exists():
                 continue
             shutil.copy(HERE / f"{self.name}.{name}", self.top / name)
@@ -182,6 +182,41 @@ class GoldenLife(Opened):
         self.assertEqual([h["points"] for h in json.loads(self.holdfast("hold list", "--json"))], [[self.expected[0]["point"]]])
         self.holdfast("prune")
         self.holdfast("verify", "--full")
+
+
+class GoldenShared(Opened):
+    """vault-shared: points of the vault's own key and of a write-only one, made once by make_shared.py."""
+
+    name = "vault-shared"
+    expected = json.loads((HERE / "vault-shared.expected.json").read_text())
+    writer = ("--key-file", "write-only")
+
+    def test_every_point_comes_back_by_the_program_and_by_the_reader(self):
+        listed = {p["id"]: p for p in json.loads(self.holdfast("points", "--json"))}
+        self.assertEqual(len(listed), len(self.expected))
+        for number, wanted in enumerate(self.expected):
+            self.assertEqual("writer" in listed[wanted["point"]], wanted["writer"])
+            self.holdfast("restore", wanted["point"], "--to", self.top / f"ours {number}")
+            self.assertEqual(hashes(self.top / f"ours {number}"), wanted["files"])
+            self.read("restore", wanted["point"], self.top / f"reader {number}")
+            self.assertEqual(hashes(self.top / f"reader {number}"), wanted["files"])
+
+    def test_the_write_only_key_opens_its_own(self):
+        own = [w for w in self.expected if w["writer"]]
+        self.assertEqual([p["id"] for p in json.loads(self.holdfast("points", "--json", secret=self.writer))], [w["point"] for w in own])
+        for number, wanted in enumerate(own):
+            self.holdfast("restore", wanted["point"], "--to", self.top / f"own {number}", secret=self.writer)
+            self.assertEqual(hashes(self.top / f"own {number}"), wanted["files"])
+
+    def test_it_goes_on(self):
+        source = self.top / "ours"
+        self.holdfast("restore", self.expected[0]["point"], "--to", source)
+        for secret in (self.writer, ("--passphrase-file", "passphrase")):
+            self.holdfast("backup", source, secret=secret)
+        self.holdfast("verify", "--full")
+        self.holdfast("prune")
+        self.holdfast("verify", "--full")
+        self.read("check")
 
 
 if __name__ == "__main__":
