@@ -7,6 +7,15 @@ namespace hf {
 
 // --- Numbers ---
 
+namespace {
+/// The same bytes may be named as a list of chunks and as a list of lists, by a forged point: those are two nodes.
+ChunkKey key_of(const ChunkId& id, std::uint8_t list_level) {
+  ChunkKey key = ChunkKey::of(id);
+  key.low += list_level;
+  return key;
+}
+}  // namespace
+
 std::pair<TreeGraph::Number, bool> TreeGraph::Numbers::number_of(const ChunkKey& key, std::atomic<Number>& next) {
   Shard& s = shards_[key.high >> 58];
   Lock lock(s.mutex);
@@ -54,10 +63,7 @@ struct TreeGraph::Worker {
 };
 
 void TreeGraph::add(Worker& w, Number parent, const GraphNode& node) {
-  // The same bytes may be named as a list of chunks and as a list of lists, by a forged point: those are two nodes.
-  ChunkKey key = ChunkKey::of(node.ref.id);
-  key.low += node.list_level;
-  const auto [number, is_new] = numbers_.number_of(key, next_number_);
+  const auto [number, is_new] = numbers_.number_of(key_of(node.ref.id, node.list_level), next_number_);
   if (parent != 0) w.edges.emplace_back(parent, number);
   if (!is_new) return;
   auto place = chunks_.locate(node.ref.id);
@@ -174,8 +180,8 @@ void TreeGraph::close() {
   }
 }
 
-bool TreeGraph::leads_to_mark(const ChunkId& id) const {
-  const auto number = numbers_.find(ChunkKey::of(id));
+bool TreeGraph::leads_to_mark(const ChunkId& id, std::uint8_t list_level) const {
+  const auto number = numbers_.find(key_of(id, list_level));
   return number && *number < leads_.size() && leads_[*number];
 }
 bool TreeGraph::is_unreadable(const ChunkId& id) const {

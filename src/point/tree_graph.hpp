@@ -38,8 +38,8 @@ class TreeGraph {
   /// Walks everything below `roots`. Cancelled where progress says so. May be called again for more roots.
   Status walk(const std::vector<GraphNode>& roots, const Look& look, const Failed& failed);
 
-  /// After the last walk: does this node, or anything below, carry a mark?
-  bool leads_to_mark(const ChunkId& id) const;
+  /// After the last walk: does this node, or anything below, carry a mark? `list_level` as in GraphNode.
+  bool leads_to_mark(const ChunkId& id, std::uint8_t list_level = 0) const;
   bool is_unreadable(const ChunkId& id) const;
   std::uint64_t nodes() const { return count_; }
   std::uint64_t marks() const { return mark_count_; }

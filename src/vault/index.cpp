@@ -236,9 +236,14 @@ std::unique_ptr<Index> Index::only(const WriterId& writer) const {
   auto own = std::make_shared<std::vector<std::shared_ptr<IndexRun>>>();
   for (const auto& run : runs())
     if (run->writer() == writer) own->push_back(run);
-  Lock lock(mutex_);
-  for (const auto& left : superseded_)
-    if (left.first == writer) index->superseded_.push_back(left);
+  std::vector<std::pair<WriterId, std::string>> left_over;
+  {
+    Lock lock(mutex_);
+    left_over = superseded_;
+  }
+  std::erase_if(left_over, [&](const auto& left) { return left.first != writer; });
+  Lock lock(index->mutex_);
+  index->superseded_ = std::move(left_over);
   index->runs_ = std::move(own);
   return index;
 }
@@ -309,19 +314,23 @@ std::uint64_t Index::resident_bytes() const {
   return bytes;
 }
 
-Status Index::merge_if_many() {
-  auto all = runs();
+Status Index::finish_merges() {
   std::vector<std::pair<WriterId, std::string>> left_over;
   {
     Lock lock(mutex_);
     left_over.swap(superseded_);
   }
-  if (!left_over.empty()) {  // a merge died before it had removed what it joined
-    std::vector<ObjectName> names;
-    for (const auto& run : all) names.push_back({ObjectKind::index, run->name()});
-    HF_TRY(vault_.store().settle(names));
-    for (const auto& [writer, name] : left_over) HF_TRY(remove_joined(name));
-  }
+  if (left_over.empty()) return {};
+  std::vector<ObjectName> names;
+  for (const auto& run : runs()) names.push_back({ObjectKind::index, run->name()});
+  HF_TRY(vault_.store().settle(names));
+  for (const auto& [writer, name] : left_over) HF_TRY(remove_joined(name));
+  return {};
+}
+
+Status Index::merge_if_many() {
+  HF_TRY(finish_merges());
+  auto all = runs();
   std::map<WriterId, std::vector<std::shared_ptr<IndexRun>>> by_writer;
   for (auto& run : all) by_writer[run->writer()].push_back(std::move(run));
   for (auto& [writer, runs] : by_writer) HF_TRY(merge_if_many(std::move(runs)));
@@ -345,6 +354,7 @@ Status Index::remove_joined(const std::string& name) {
 }
 
 Status Index::drop_packs(const std::unordered_set<PackId>& packs) {
+  HF_TRY(finish_merges());
   std::map<WriterId, std::vector<std::shared_ptr<IndexRun>>> concerned;
   for (auto& run : runs()) {
     const auto& listed = run->table().packs;

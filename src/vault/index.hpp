@@ -134,6 +134,8 @@ class Index {
   /// Fails for a run that does not open, or adds it to `unreadable`.
   Status reload(std::vector<std::pair<std::string, Error>>* unreadable = nullptr);
   Status merge_if_many(std::vector<std::shared_ptr<IndexRun>> of_one_writer);
+  /// Removes what merges have joined that died before they did: of what supersedes it, too, a later one may be the only trace.
+  Status finish_merges();
   /// Who has a write-only key may add objects and not remove any: what was joined stays then, and nobody looks at it.
   Status remove_joined(const std::string& name);
   /// Joins runs of one writer into one without these packs, removes them, and reloads.

@@ -148,7 +148,7 @@ class TreeCheck {
         }
         continue;
       }
-      if (!graph_.leads_to_mark(r.id)) continue;
+      if (!graph_.leads_to_mark(r.id, level)) continue;
       if (const auto at = node_damage_.find(r.id); at != node_damage_.end()) {
         loss.damages.insert(at->second);
         loss.bytes += r.bytes;  // of the list: how much it listed nobody knows
@@ -180,7 +180,7 @@ class TreeCheck {
 
     const auto wanted = [this](const Entry& e) {
       if (!e.is_regular()) return false;
-      return std::any_of(e.content.refs.begin(), e.content.refs.end(), [&](const ChunkRef& r) { return e.content.level == 0 ? damage_of(r.id).has_value() : graph_.leads_to_mark(r.id); });
+      return std::any_of(e.content.refs.begin(), e.content.refs.end(), [&](const ChunkRef& r) { return e.content.level == 0 ? damage_of(r.id).has_value() : graph_.leads_to_mark(r.id, e.content.level); });
     };
     for (const Group& g : groups) {
       if (survey_.stopped()) return Error(Code::cancelled, "stopped");
