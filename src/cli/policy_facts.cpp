@@ -73,7 +73,7 @@ Result<std::vector<JudgedSource>> judged_sources(Env& env, const Policy& policy,
     for (const RecoveryPoint* p : judged.points) {
       PointFacts& facts = judged.facts.emplace_back(facts_of(*p));
       // What a write-only key made never pushes out what others made, whatever source it says to be of.
-      facts.source = source != nullptr ? source->name + maker_text(*p) : source_text(*p);
+      facts.source = (source != nullptr ? source->name : p->source()) + maker_text(*p);
       facts.proven = proven.contains(p->id);
       if (const auto at = held.find(p->id); at != held.end()) {
         facts.held = true;

@@ -188,7 +188,7 @@ void SourceRunner::forget_by_retention(const SourcePolicy& source, SourceReport&
   if (!source.forgets || source.retention.keeps_everything()) return;
   const auto work = [&]() -> Status {
     Vault* const vault = HF_TRY(this->vault());
-    if (!vault->opens_all("")) {
+    if (vault->is_write_only()) {
       in_.out.note("  the key is write-only: forgetting is left to who holds the vault's keys");
       return {};
     }
@@ -215,7 +215,7 @@ Result<std::optional<PruneReport>> SourceRunner::prune_if_due() {
   const bool wanted = std::any_of(backed_up_.begin(), backed_up_.end(), [](const SourcePolicy* s) { return s->prune_every.has_value(); });
   if (!wanted) return none;
   Vault* const vault = HF_TRY(this->vault());
-  if (!vault->opens_all("")) return none;
+  if (vault->is_write_only()) return none;
   const PruneDue state = HF_TRY(prune_due(*vault));
   if (!state.due) return none;
   const std::int64_t now = in_.env.wall_ns();

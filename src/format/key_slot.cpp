@@ -65,12 +65,10 @@ Result<KeySlot> KeySlot::decode(ByteView in) {
   s.argon2.memory_kib = r.u32();
   s.argon2.passes = r.u32();
   s.argon2.lanes = r.u32();
-  const ByteView salt = r.raw(s.salt.size());
-  std::copy(salt.begin(), salt.end(), s.salt.begin());
+  r.into(s.salt);
   if (s.version >= 2) {
     s.epoch = r.u32();
-    const ByteView key = r.raw(s.public_key.size());
-    std::copy(key.begin(), key.end(), s.public_key.begin());
+    r.into(s.public_key);
   }
   const ByteView wrapped = r.bytes(), label = r.bytes();
   s.wrapped.assign(wrapped.begin(), wrapped.end());
@@ -103,17 +101,11 @@ Buffer encode_root_keys(const std::vector<RootKey>& keys) {
 
 namespace {
 
-template <std::size_t N>
-void read_into(wire::Reader& r, std::array<std::uint8_t, N>& out) {
-  const ByteView in = r.raw(N);
-  std::copy(in.begin(), in.end(), out.begin());
-}
-
 std::vector<RootKey> read_keys(wire::Reader& r) {
   std::vector<RootKey> keys(r.count(r.left() / 36));
   for (RootKey& k : keys) {
     k.epoch = r.u32();
-    read_into(r, k.key);
+    r.into(k.key);
   }
   bool good = r.ok() && !keys.empty() && keys.back().epoch <= kEpochMax;
   for (std::size_t i = 0; good && i < keys.size(); ++i) good = keys[i].epoch > (i > 0 ? keys[i - 1].epoch : 0);
@@ -181,9 +173,9 @@ Result<WriterKeys> unwrap_writer_keys(const KeySlot& slot, const Digest& wrappin
   wire::Reader r(plain);
   WriterKeys out;
   out.own = read_keys(r);
-  read_into(r, out.grant.chunk_key);
-  read_into(r, out.grant.cuts_key);
-  read_into(r, out.grant.vault_signer);
+  r.into(out.grant.chunk_key);
+  r.into(out.grant.cuts_key);
+  r.into(out.grant.vault_signer);
   const ByteView params = r.bytes();
   out.grant.params.assign(params.begin(), params.end());
   const bool good = r.at_end();
@@ -213,8 +205,7 @@ Result<SlotLabel> decode_label(ByteView in) {
   bool good = r.ok();
   if (good && r.left() > 0) {
     l.epoch = r.u32();
-    const ByteView key = r.raw(l.public_key.size());
-    std::copy(key.begin(), key.end(), l.public_key.begin());
+    r.into(l.public_key);
     good = l.epoch != 0;
   }
   if (!good || !r.at_end()) return Error(Code::corrupt, "the key slot's label is damaged");

@@ -57,8 +57,7 @@ Result<PackHeader> PackHeader::decode(ByteView in) {
   h.epoch = code & kEpochMax;
   h.by_writer = code > kEpochMax;
   h.vault = r.id<VaultId>();
-  const ByteView salt = r.raw(h.salt.size());
-  std::copy(salt.begin(), salt.end(), h.salt.begin());
+  r.into(h.salt);
   if (h.pack_class != PackClass::data && h.pack_class != PackClass::metadata) return cut_off("the pack's header");
   if (h.cipher != Cipher::aes_256_gcm && h.cipher != Cipher::chacha20_poly1305) return newer();
   if (r.u32() != 0) return newer();  // reserved for what an old reader must not overlook

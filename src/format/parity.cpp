@@ -91,8 +91,7 @@ Result<ParityHead> ParityHead::decode(ByteView in) {
   h.shape.rows = r.u32();
   h.shape.pack_bytes = r.u64();
   h.pack = r.id<PackId>();
-  const ByteView table = r.raw(h.table.size());
-  std::copy(table.begin(), table.end(), h.table.begin());
+  r.into(h.table);
   if (!h.shape.valid()) return damaged("the head of a parity object");
   return h;
 }

@@ -81,15 +81,13 @@ Result<Rotation> Rotation::decode(ByteView in) {
   const SlotId* last = nullptr;
   for (Entry& e : out.entries) {
     e.slot = r.id<SlotId>();
-    const ByteView ephemeral = r.raw(e.ephemeral.size());
-    std::copy(ephemeral.begin(), ephemeral.end(), e.ephemeral.begin());
+    r.into(e.ephemeral);
     const ByteView sealed = r.bytes();
     e.sealed.assign(sealed.begin(), sealed.end());
     if (last != nullptr && !(*last < e.slot)) r.fail();
     last = &e.slot;
   }
-  const ByteView proof = r.raw(out.proof.size());
-  std::copy(proof.begin(), proof.end(), out.proof.begin());
+  r.into(out.proof);
   if (!r.at_end() || out.epoch < 2) return damaged;
   if (out.cipher != Cipher::aes_256_gcm && out.cipher != Cipher::chacha20_poly1305)
     return Error(Code::unsupported, "the rotation of keys uses a cipher that this version does not know", "use a newer version of Holdfast");

@@ -46,8 +46,7 @@ Result<FrameHeader> FrameHeader::decode(ByteView in) {
   h.by_writer = code > kEpochMax;
   h.ordinal = r.u32();
   h.stored_bytes = r.u32();
-  const ByteView salt = r.raw(h.salt.size());
-  std::copy(salt.begin(), salt.end(), h.salt.begin());
+  r.into(h.salt);
   if (version == 0 || (h.by_writer && h.writer().is_zero())) return Error(Code::corrupt, "a frame header is damaged");
   if (version > kFormatVersion) return Error(Code::unsupported, "it was written by a newer version of Holdfast", "use that version or a later one");
   if (h.cipher != Cipher::aes_256_gcm && h.cipher != Cipher::chacha20_poly1305) return Error(Code::unsupported, "it uses a cipher that this version does not know");

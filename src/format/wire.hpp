@@ -2,6 +2,7 @@
 // The alphabet of every layout: little-endian integers, LEB128 varints, length-prefixed bytes (docs/format/encoding.md).
 // There is one encoding of each value: a longer varint than needed is refused, so that what decodes encodes to itself.
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -92,6 +93,12 @@ class Reader {
     const ByteView v = in_.first(static_cast<std::size_t>(n));
     in_ = in_.subspan(static_cast<std::size_t>(n));
     return v;
+  }
+  /// Fills `out`; leaves it as it is where the reading fails.
+  template <std::size_t N>
+  void into(std::array<std::uint8_t, N>& out) {
+    const ByteView in = raw(N);
+    std::copy(in.begin(), in.end(), out.begin());
   }
   ByteView bytes() { return raw(varint()); }
   std::string text() { return std::string(as_text(bytes())); }

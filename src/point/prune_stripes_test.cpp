@@ -1,22 +1,13 @@
 // Prune and stripes: what stays is as protected as it was, at every moment.
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 
-#include "platform/sim_env.hpp"
-#include "point/capture.hpp"
-#include "point/mark.hpp"
-#include "store/local/local_store.hpp"
-#include "vault/prune.hpp"
+#include "point/prune_world.hpp"
 #include "vault/restripe.hpp"
 #include "vault/stripe_heal.hpp"
 
 namespace hf {
 namespace {
-
-constexpr std::int64_t kDay = 24LL * 3600 * 1'000'000'000;
-const Secret kSecret{SlotKind::passphrase, as_bytes("horse")};
 
 /// A machine with a vault of which much is about to go, and its stripes in another place.
 struct Machine {
@@ -33,24 +24,13 @@ struct Machine {
     const auto vault = *Vault::create(env, *create_local_store(env, "/vault"), options, kSecret);
     const auto place = *create_local_place(env, "/second");
     EXPECT_TRUE(choose_stripes(vault->store(), StripesChoice{vault->id(), 4, 1, "/second"}));
-    for (unsigned i = 0; i < 4; ++i) env.put_file("/source/stays" + std::to_string(i), text(30'000, i));
-    for (unsigned i = 0; i < 4; ++i) env.put_file("/source/goes" + std::to_string(i), text(30'000, 10 + i));
+    for (unsigned i = 0; i < 4; ++i) env.put_file("/source/stays" + std::to_string(i), PruneWorld::noise(30'000, i));
+    for (unsigned i = 0; i < 4; ++i) env.put_file("/source/goes" + std::to_string(i), PruneWorld::noise(30'000, 10 + i));
     const PointId first = backup(*vault);
     for (unsigned i = 0; i < 4; ++i) env.put_file("/source/goes" + std::to_string(i), "small");
     backup(*vault);
     EXPECT_TRUE(keep_stripes(vault->store(), *place, vault->id(), {.data = 4, .parity = 1}, progress));
     EXPECT_TRUE(forget(*vault, first, {.grace_seconds = 0, .reason = "test"}));
-  }
-  static std::string text(std::size_t n, unsigned seed) {
-    std::string s(n, '\0');
-    std::uint64_t x = (seed + 1) * 0x9E3779B97F4A7C15;
-    for (char& c : s) {
-      x ^= x << 13;
-      x ^= x >> 7;
-      x ^= x << 17;
-      c = static_cast<char>(x);
-    }
-    return s;
   }
   PointId backup(Vault& vault) {
     env.advance(kDay);

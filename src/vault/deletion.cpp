@@ -154,7 +154,7 @@ Result<std::unordered_map<PointId, InForce>> tombstones_of(const Vault& vault, c
     bool reaped = false;
     // A write-only key can't read them. A name without a verdict is a point that is forgotten; with one, the point is
     // forgotten no more, or soon gone: as long as it is there its data is.
-    if (!vault.keys().writer().is_zero()) {
+    if (vault.is_write_only()) {
       if (const auto point = PointId::parse(name.substr(0, kPointDigits)); point && !there.contains(verdict_name(name))) out.try_emplace(*point, InForce{name, {*point, 0, 0, ""}, false});
       continue;
     }

@@ -4,7 +4,7 @@
 #include <atomic>
 
 #include "base/work_pool.hpp"
-#include "format/pack.hpp"
+#include "vault/pack_reader.hpp"
 
 namespace hf {
 
@@ -29,10 +29,8 @@ Result<EpochShares> epoch_shares(const Vault& vault, unsigned jobs, Progress& pr
     pool.push([&, from](unsigned) {
       for (std::size_t i = from; i < std::min(from + kBatch, packs.size()) && !progress.stop_requested; ++i) {
         ++progress.items_done;
-        const auto reader = store.open({ObjectKind::pack, packs[i].first});
-        std::array<std::uint8_t, PackHeader::kBytes> head{};
-        if (!reader || !(*reader)->read(0, head)) continue;
-        if (const auto header = PackHeader::decode(head)) epochs[i] = header->epoch;
+        const auto id = PackId::parse(packs[i].first);
+        if (const auto header = id ? read_pack_header(store, *id) : Result<PackHeader>(id.error())) epochs[i] = header->epoch;
       }
     });
   pool.run();

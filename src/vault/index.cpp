@@ -202,7 +202,7 @@ Status Index::reload(std::vector<std::pair<std::string, Error>>* unreadable) {
         vanished = true;
         break;
       }
-      if (!run && run.error().code == Code::refused && !vault_.keys().writer().is_zero()) continue;  // not of our write-only key
+      if (!run && run.error().code == Code::refused && vault_.is_write_only()) continue;  // not of our write-only key
       if (!run && unreadable != nullptr) {
         unreadable->emplace_back(name, std::move(run.error()));
         continue;
@@ -349,7 +349,7 @@ Status Index::merge_if_many(std::vector<std::shared_ptr<IndexRun>> all) {
 
 Status Index::remove_joined(const std::string& name) {
   auto removed = vault_.store().remove({ObjectKind::index, name});
-  if (!removed && removed.error().code == Code::permission && !vault_.keys().writer().is_zero()) return {};
+  if (!removed && removed.error().code == Code::permission && vault_.is_write_only()) return {};
   return removed;
 }
 

@@ -1,6 +1,7 @@
 #include "vault/pack_reader.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace hf {
 
@@ -103,6 +104,14 @@ Result<PackDirectory> SegmentOpener::open_directory(ByteView frame) {
   return PackDirectory::decode(HF_TRY(open_frame(frame, SealedKind::directory)));
 }
 
+Result<PackHeader> read_pack_header(ObjectStore& store, const PackId& id) {
+  const auto reader = HF_TRY(store.open({ObjectKind::pack, id.hex()}));
+  std::array<std::uint8_t, PackHeader::kBytes> head{};
+  if (reader->size() < head.size()) return Error(Code::corrupt, "the pack is cut off");
+  HF_TRY(reader->read(0, head));
+  return PackHeader::decode(head);
+}
+
 Result<PackDirectory> read_pack_directory(const Vault& vault, ObjectReader& pack, SegmentOpener& opener, PackHeader* header_out) {
   const std::uint64_t size = pack.size();
   if (size < PackHeader::kBytes + PackTrailer::kBytes) return Error(Code::corrupt, "the pack is cut off");
@@ -124,6 +133,19 @@ Result<PackDirectory> read_pack_directory(const Vault& vault, ObjectReader& pack
   if (!directory.segments.empty() && std::uint64_t{directory.segments.back().offset} + directory.segments.back().stored_bytes > trailer.directory_offset)
     return Error(Code::corrupt, "the pack's directory is another pack's");
   return directory;
+}
+
+bool segments_open(ObjectReader& pack, const PackHeader& header, const PackDirectory& directory, SegmentOpener& opener) {
+  Buffer frame;
+  std::int64_t last = -1;  // ordinals are in order: none of them lies in another's place
+  return std::all_of(directory.segments.begin(), directory.segments.end(), [&](const SegmentInfo& s) {
+    frame.resize(s.stored_bytes);
+    if (!pack.read(s.offset, frame)) return false;
+    const auto h = FrameHeader::decode(frame);
+    if (!h || h->salt != header.salt || h->by_writer != header.by_writer || h->ordinal <= last) return false;
+    last = h->ordinal;
+    return opener.open_body(frame).has_value();
+  });
 }
 
 Status scan_frames(ObjectReader& pack, const std::function<Status(const FoundFrame&, ByteView)>& visit) {

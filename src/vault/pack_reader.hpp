@@ -87,8 +87,14 @@ class SegmentOpener {
   std::uint32_t keyed_epoch_ = 0;  // as headers hold it; 0: no key set yet
 };
 
+/// The header of a pack, which needs no key: NotFound, Corrupt, Unsupported where it is newer, or why it can't be read now.
+Result<PackHeader> read_pack_header(ObjectStore& store, const PackId& id);
 /// The directory of a pack; Corrupt where header, trailer or directory are damaged.
 Result<PackDirectory> read_pack_directory(const Vault& vault, ObjectReader& pack, SegmentOpener& opener, PackHeader* header = nullptr);
+
+/// Are the segments that the directory tells of in the pack? A directory is bound to its pack's salt, which who adds objects can
+/// copy together with it into a pack of other content. Reads all of it, and opens what it reads; decompresses nothing.
+bool segments_open(ObjectReader& pack, const PackHeader& header, const PackDirectory& directory, SegmentOpener& opener);
 
 /// What a walk over a pack's frames finds, without directory or trailer.
 struct FoundFrame {

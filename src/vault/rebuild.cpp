@@ -1,7 +1,6 @@
 #include "vault/rebuild.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <unordered_set>
 
@@ -66,10 +65,7 @@ Result<bool> a_rotation_is_missing(ObjectStore& store) {
   const std::uint32_t newest = keys.rotations.empty() ? 1 : keys.rotations.back().epoch;
   if (keys.newest_epoch() > newest || keys.rotations.size() + 1 != newest) return true;
   for (const PackId& id : HF_TRY(all_packs(store))) {
-    const auto reader = store.open({ObjectKind::pack, id.hex()});
-    std::array<std::uint8_t, PackHeader::kBytes> head{};
-    if (!reader || !(*reader)->read(0, head)) continue;
-    if (const auto header = PackHeader::decode(head); header && header->vault == config->id && header->epoch > newest) return true;
+    if (const auto header = read_pack_header(store, id); header && header->vault == config->id && header->epoch > newest) return true;
   }
   return false;
 }
@@ -123,8 +119,7 @@ Status read_torn(const Vault& vault, TornPack& torn, SegmentOpener& opener) {
     torn.found.segments.push_back(std::move(info));
     return {};
   }));
-  Buffer head(PackHeader::kBytes);
-  const auto header = pack->read(0, head) ? PackHeader::decode(head) : Result<PackHeader>(Error(Code::corrupt, "unreadable"));
+  const auto header = read_pack_header(vault.store(), torn.id);
   torn.pack_class = header ? header->pack_class : data ? PackClass::data : PackClass::metadata;
   return {};
 }
@@ -241,12 +236,8 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
 
   // Two packs of one salt: one may be a forgery with the other's directory.
   std::map<Salt, unsigned> of_salt;
-  for (const PackId& id : ids) {
-    const auto reader = store.open({ObjectKind::pack, id.hex()});
-    std::array<std::uint8_t, PackHeader::kBytes> head{};
-    if (!reader || (*reader)->size() < head.size() || !(*reader)->read(0, head)) continue;
-    if (const auto header = PackHeader::decode(head)) ++of_salt[header->salt];
-  }
+  for (const PackId& id : ids)
+    if (const auto header = read_pack_header(store, id)) ++of_salt[header->salt];
 
   SegmentOpener opener(vault);
   std::vector<TornPack> torn_packs;

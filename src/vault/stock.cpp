@@ -1,22 +1,18 @@
 #include "vault/stock.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "vault/deletion.hpp"
+#include "vault/pack_reader.hpp"
 
 namespace hf {
 
 Result<std::optional<WriterId>> maker_of(const Vault& vault, const PackId& pack) {
   std::optional<WriterId> nobody;
-  const auto reader = vault.store().open({ObjectKind::pack, pack.hex()});
-  if (!reader && reader.error().code == Code::not_found) return nobody;
-  if (!reader) return reader.error();
-  std::array<std::uint8_t, PackHeader::kBytes> head{};
-  if ((*reader)->size() < head.size()) return nobody;
-  HF_TRY((*reader)->read(0, head));
-  const auto header = PackHeader::decode(head);
-  return header ? std::optional(header->writer()) : nobody;
+  const auto header = read_pack_header(vault.store(), pack);
+  if (header) return std::optional(header->writer());
+  const Code code = header.error().code;
+  return code == Code::not_found || code == Code::corrupt || code == Code::unsupported ? Result<std::optional<WriterId>>(nobody) : header.error();
 }
 
 Result<Stock> list_stock(const Vault& vault) {
@@ -43,9 +39,9 @@ void compare_stock(Stock& stock, const Index& index, const Index& all) {
     }
 }
 
-Result<Stock> take_stock(const Vault& vault, const Index& index, const Index* all) {
+Result<Stock> take_stock(const Vault& vault, const Index& index, const Index& all) {
   Stock stock = HF_TRY(list_stock(vault));
-  compare_stock(stock, index, all != nullptr ? *all : index);
+  compare_stock(stock, index, all);
   return stock;
 }
 

@@ -13,9 +13,8 @@ struct Stock {
   std::unordered_set<PackId> doubtful;      ///< the index tells of them; missing, of another size, or found damaged
   std::vector<PackId> orphans;              ///< there, and in no run: their session died, or is not done yet
 };
-/// Costs a listing of the packs, and the reading of all proofs. `all`: the runs in none of which an orphan is; those of
-/// `index`, where absent.
-Result<Stock> take_stock(const Vault& vault, const Index& index, const Index* all = nullptr);
+/// Costs a listing of the packs, and the reading of all proofs. `all`: the runs in none of which an orphan is.
+Result<Stock> take_stock(const Vault& vault, const Index& index, const Index& all);
 /// The same in two steps, for several indexes: what the store and its proofs tell, then what an index tells beside.
 Result<Stock> list_stock(const Vault& vault);
 void compare_stock(Stock& listed, const Index& index, const Index& all);

@@ -51,6 +51,13 @@ void seal_as(FrameHeader& h, const WriterId& writer) {
 /// Every writer must be able to read these, and nobody but who holds the vault's keys make them.
 bool is_for_all(SealedKind kind) { return kind == SealedKind::epoch || kind == SealedKind::proof; }
 
+/// A writer makes points and leases for all to read, and caches for itself. `reader`: who wants to open it.
+bool may_make(const WriterId& writer, SealedKind kind, const WriterId& reader) {
+  if (writer.is_zero()) return true;
+  if (writer == kSharedWriter) return is_for_all(kind);
+  return kind == SealedKind::point || kind == SealedKind::lease || (kind == SealedKind::cache && writer == reader);
+}
+
 Buffer signed_text(const VaultId& vault, SealedKind kind, ByteView plain) {
   Buffer out;
   append(out, as_bytes("holdfast for all"));
@@ -156,7 +163,7 @@ Buffer Vault::seal(SealedKind kind, ByteView plain) const {
   FrameHeader h = new_frame(kind);
   Buffer signed_plain;
   if (is_for_all(kind)) {
-    HF_ASSERT(keys_->writer().is_zero());
+    HF_ASSERT(!is_write_only());
     seal_as(h, kSharedWriter);
     signed_plain.assign(plain.begin(), plain.end());
     append(signed_plain, sign(keys_->signing_seed(), signed_text(id_, kind, plain)));
@@ -168,8 +175,7 @@ Buffer Vault::seal(SealedKind kind, ByteView plain) const {
 Result<Buffer> Vault::open_sealed(SealedKind kind, ByteView object) const {
   const FrameHeader h = HF_TRY(peek_object(object, kind));
   const bool for_all = h.writer() == kSharedWriter;
-  const bool by_its_maker = h.writer().is_zero() || (for_all ? is_for_all(kind) : kind == SealedKind::point || kind == SealedKind::lease || (kind == SealedKind::cache && h.writer() == keys_->writer()));
-  if (!by_its_maker) return Error(Code::refused, "a write-only key made it, which may not");
+  if (!may_make(h.writer(), kind, keys_->writer())) return Error(Code::refused, "a write-only key made it, which may not");
   const Digest key = HF_TRY(keys_->object_key(h));
   Buffer plain = HF_TRY(open_object(object, kind, id_, key));
   if (!for_all) return plain;
@@ -250,7 +256,7 @@ Result<RecoveryPoint> Vault::find_point(std::string_view reference) const {
 std::unique_ptr<Vault> Vault::over(std::unique_ptr<ObjectStore> store) const { return twin(std::move(store)); }
 
 std::unique_ptr<Vault> Vault::writing_as(const WriterId& writer) const {
-  HF_ASSERT(keys_->writer().is_zero() || keys_->writer() == writer);
+  HF_ASSERT(!is_write_only() || keys_->writer() == writer);
   auto vault = twin(store_);
   vault->writer_ = writer;
   return vault;
@@ -294,7 +300,7 @@ Status Vault::may_write() const {
 }
 
 Status Vault::opens_all(std::string_view for_what) const {
-  if (keys_->writer().is_zero()) return {};
+  if (!is_write_only()) return {};
   return Error(Code::refused, "key slot " + opened_by_.brief() + " is write-only: it makes recovery points and sees those that it made; " + std::string(for_what) + " is not for it",
                "use a key that opens all of the vault: --key-file FILE, --passphrase-file FILE");
 }
@@ -394,7 +400,7 @@ Result<SlotId> Vault::test_key(const Secret& secret) const {
   OpenedSlot opened = HF_TRY(open_slots(HF_TRY(KeyObjects::read(*store_, id_)), secret));
   const WriterId writer = opened.grant ? WriterId::from(opened.slot.view()) : WriterId();
   const RootKey& first = opened.roots[0];
-  const bool derived = opened.grant && keys_->writer().is_zero();
+  const bool derived = opened.grant && !is_write_only();
   const bool same = std::any_of(keys_->roots().begin(), keys_->roots().end(), [&](const RootKey& own) { return own.epoch == first.epoch && (derived ? writer_key(own, id_, writer).key : own.key) == first.key; });
   for (RootKey& r : opened.roots) wipe(r.key);
   if (!same) return Error(Code::corrupt, "key slot " + opened.slot.brief() + " opens, but holds other keys than this vault uses");

@@ -120,6 +120,8 @@ class Vault {
   /// Refused where the slot that opened this vault was left out of a rotation: what it would seal, the others could read,
   /// but so could who holds the old root keys.
   Status may_write() const;
+  /// A write-only key opened it: it makes points, and opens those alone.
+  bool is_write_only() const { return !keys_->writer().is_zero(); }
   /// Refused for a write-only key, naming what can't be done: "a prune".
   Status opens_all(std::string_view for_what) const;
   /// As whom it seals packs, index runs and points; zero: with the vault's own keys.

@@ -22,19 +22,6 @@ Status not_fenced(const Vault& vault, const PointId& point) {
 }
 }  // namespace
 
-bool segments_open(ObjectReader& pack, const PackHeader& header, const PackDirectory& directory, SegmentOpener& opener) {
-  Buffer frame;
-  std::int64_t last = -1;  // ordinals are in order: none of them lies in another's place
-  return std::all_of(directory.segments.begin(), directory.segments.end(), [&](const SegmentInfo& s) {
-    frame.resize(s.stored_bytes);
-    if (!pack.read(s.offset, frame)) return false;
-    const auto h = FrameHeader::decode(frame);
-    if (!h || h->salt != header.salt || h->by_writer != header.by_writer || h->ordinal <= last) return false;
-    last = h->ordinal;
-    return opener.open_body(frame).has_value();
-  });
-}
-
 // --- ChunkWriter ---
 
 ChunkWriter::ChunkWriter(WriteSession& session, PackClass pack_class)
@@ -156,11 +143,11 @@ Status WriteSession::adopt(const Index& all) {
   // In this order: the epochs after our lease is there, the packs after the epochs (see HeldLease).
   const EpochRecord epoch = HF_TRY(newest_epoch(vault_));
   const std::unordered_set<PackId> retired = epoch.absent();
-  Stock stock = HF_TRY(take_stock(vault_, *index_, &all));
+  Stock stock = HF_TRY(take_stock(vault_, *index_, all));
   std::vector<PackId> orphans = std::move(stock.orphans);
   std::erase_if(orphans, [&](const PackId& id) { return retired.contains(id) || stock.doubtful.contains(id); });
   // A write-only key sees the packs of others in no run: it looks at each only where a session of its own has died.
-  if (!vault_.writer().is_zero() && HF_TRY(leases(vault_)).leases.size() <= 1) orphans.clear();
+  if (vault_.is_write_only() && HF_TRY(leases(vault_)).leases.size() <= 1) orphans.clear();
   for (const IndexedPack& p : index_->packs())
     if (retired.contains(p.id)) stock.doubtful.insert(p.id);
   index_->distrust(stock.doubtful);

@@ -122,10 +122,6 @@ class WriteSession {
   std::unique_ptr<ChunkWriter> metadata_ HF_GUARDED_BY(metadata_mutex_);
 };
 
-/// Are the segments that the directory tells of in the pack? A directory is bound to its pack's salt, which who adds objects can
-/// copy together with it into a pack of other content. Reads all of it, and opens what it reads; decompresses nothing.
-bool segments_open(ObjectReader& pack, const PackHeader& header, const PackDirectory& directory, SegmentOpener& opener);
-
 /// What the directory of a durable pack tells, as finish() gave it when the pack was written.
 FinishedPack described_by(const PackId& id, PackClass pack_class, std::uint64_t stored_bytes, const PackDirectory& directory);
 

@@ -16,8 +16,9 @@ class RunMarker {
   bool fresh() const { return fresh_; }
   /// A run before this one ended with the machine (as far as can be known).
   bool power_was_lost() const { return power_was_lost_; }
-  /// A run before this one did not end well: when it, or the first of several, began, and when it had surely ended (with lost power, when the
-  /// machine was started again), as Unix nanoseconds. What was last changed between them may be that run's. 0: none.
+  /// A run before this one did not end well: when it, or the first of several, began, and when it had surely ended (with
+  /// lost power, when the machine was started again), as Unix nanoseconds. What was last changed between them may be that
+  /// run's. 0: none.
   std::int64_t lost_run_began() const { return lost_run_began_; }
   std::int64_t lost_run_ended() const { return lost_run_ended_; }
   /// All is done: takes it away and leaves the root's time as it is.
