@@ -12,8 +12,8 @@ namespace {
 /// One read takes neighbouring segments up to this size: few calls, and yet many units for the workers to share.
 constexpr std::uint64_t kUnitBytes = 2_MiB;
 /// And up to this size as they are needed: of segments that hold only what differs from others there are many in few bytes.
-/// Not less, since neighbours stand on the same others.
-constexpr std::uint64_t kUnitPlainBytes = 16_MiB;
+/// Small, so that the workers stay near one another in the file: what their segments stand on is then opened once for all.
+constexpr std::uint64_t kUnitPlainBytes = 4_MiB;
 /// What lies between two needed segments is read with them rather than with a second call.
 constexpr std::uint64_t kGapBytes = 64_KiB;
 /// Things without content, a task at a time.
@@ -175,15 +175,25 @@ void RestoreEngine::fetch(Window& window) {
     for (std::size_t i = segments_[s].first; i < segments_[s].last; ++i) bytes += window.wants[i].bytes;
     return bytes;
   };
+  /// Less is wanted of it than is stored: the rest is something else, and perhaps what deltas stand on.
+  const auto in_part = [&](std::size_t s) { return plain_of(s) < window.wants[segments_[s].first].stored_bytes; };
   for (std::size_t s = 0; s < segments_.size();) {
     std::size_t end = s + 1;
     std::uint64_t plain = plain_of(s);
-    while (end < segments_.size() && pack_of(end) == pack_of(s) && begin_of(end) >= end_of(end - 1) && begin_of(end) - end_of(end - 1) <= kGapBytes &&
+    const bool kept = in_part(s);
+    while (!kept && end < segments_.size() && !in_part(end) && pack_of(end) == pack_of(s) && begin_of(end) >= end_of(end - 1) && begin_of(end) - end_of(end - 1) <= kGapBytes &&
            end_of(end) - begin_of(s) <= kUnitBytes && plain < kUnitPlainBytes)
       plain += plain_of(end++);
-    units_.push_back({s, end});
+    units_.push_back({s, end, kept});
     s = end;
   }
+  // In the order of what is written, not of packs: those who stored a file side by side have each made a pack of it, whose
+  // deltas stand on the same bases, and who comes soon after another finds them open.
+  const auto target_of = [&](const Unit& unit) {
+    const Want& first = window.wants[segments_[unit.first].first];
+    return std::pair(first.item, first.offset);
+  };
+  std::stable_sort(units_.begin(), units_.end(), [&](const Unit& a, const Unit& b) { return target_of(a) < target_of(b); });
   const std::size_t simple_tasks = (window.simple.size() + kSimplePerTask - 1) / kSimplePerTask;
   auto done = crew_.run(units_.size() + simple_tasks, [&](unsigned worker, std::size_t i) {
     if (stop_.stopped()) return;
@@ -206,7 +216,7 @@ void RestoreEngine::fetch_unit(Window& window, const Unit& unit, Worker& w) {
     progress_.now_at(first_item.directory->path());
   }
   bool whole = false;
-  if (reader && (unit.last - unit.first > 1 || end - begin <= kSegmentStoredMax)) {
+  if (reader && !unit.kept && (unit.last - unit.first > 1 || end - begin <= kSegmentStoredMax)) {
     w.frames.resize(end - begin);
     whole = static_cast<bool>((*reader)->read(begin, w.frames));
     if (whole) tally_.bytes_fetched += end - begin;
@@ -219,7 +229,13 @@ void RestoreEngine::fetch_unit(Window& window, const Unit& unit, Worker& w) {
     const Want& want = want_of(s);
     const std::uint64_t at = want.segment & UINT32_MAX;
     Status opened;
-    if (!reader) {
+    w.kept.reset();
+    if (unit.kept) {
+      auto kept = chunks_.open_kept({.pack = pack, .offset = static_cast<std::uint32_t>(at), .stored_bytes = want.stored_bytes});
+      if (kept) w.kept = std::move(*kept);
+      else opened = std::move(kept.error());
+      if (kept) tally_.bytes_fetched += want.stored_bytes;
+    } else if (!reader) {
       opened = reader.error();
     } else if (want.stored_bytes > kSegmentStoredMax) {
       opened = Error(Code::corrupt, "the index gives an impossible size");
@@ -263,6 +279,7 @@ bool RestoreEngine::find_elsewhere(const Window& window, const Segment& segment,
   if (!any) return false;
   found.offsets.push_back(static_cast<std::uint32_t>(found.storage.size()));
   found.plain = found.storage;
+  w.kept.reset();
   w.segment = std::move(found);
   return true;
 }
@@ -273,7 +290,7 @@ void RestoreEngine::place_segment(Window& window, const Segment& segment, Worker
   // Identify each chunk once: wants are in order of chunks.
   w.views.clear();
   for (std::size_t i = 0; i < count; ++i)
-    if (i == 0 || want(i).chunk != want(i - 1).chunk) w.views.push_back(w.segment.chunk(want(i).chunk));
+    if (i == 0 || want(i).chunk != want(i - 1).chunk) w.views.push_back(w.at_hand().chunk(want(i).chunk));
   w.digests.resize(w.views.size());
   chunks_.vault().keys().chunk_hash().digest_many(w.views, w.digests);
   w.good.assign(count, false);
@@ -282,7 +299,7 @@ void RestoreEngine::place_segment(Window& window, const Segment& segment, Worker
     w.good[i] = w.views[distinct].size() == want(i).bytes && w.digests[distinct] == want(i).id.bytes;
   }
   // Perhaps one of its bases was something else than it should be: they are identified then.
-  if (!w.segment.bases_identified && std::find(w.good.begin(), w.good.end(), false) != w.good.end() && find_elsewhere(window, segment, w)) return place_segment(window, segment, w);
+  if (!w.at_hand().bases_identified && std::find(w.good.begin(), w.good.end(), false) != w.good.end() && find_elsewhere(window, segment, w)) return place_segment(window, segment, w);
   // Place file by file.
   w.order.resize(count);
   for (std::size_t i = 0; i < count; ++i) w.order[i] = static_cast<std::uint32_t>(i);
@@ -300,7 +317,7 @@ void RestoreEngine::place_segment(Window& window, const Segment& segment, Worker
         w.lost.push_back({at.offset, at.offset + at.bytes});
         continue;
       }
-      const ByteView content = w.segment.chunk(at.chunk);
+      const ByteView content = w.at_hand().chunk(at.chunk);
       bytes += content.size();
       Extent* last = w.extents.empty() ? nullptr : &w.extents.back();
       if (last != nullptr && last->offset + last->bytes.size() == at.offset && last->bytes.data() + last->bytes.size() == content.data())

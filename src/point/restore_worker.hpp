@@ -11,6 +11,8 @@ struct RestoreEngine::Worker {
   SegmentOpener opener;
   Buffer frames;
   OpenedSegment segment;
+  std::shared_ptr<const OpenedSegment> kept;  // the chunk reader's, if it is that one which is at hand
+  const OpenedSegment& at_hand() const { return kept ? *kept : segment; }
   std::vector<ByteView> views;
   std::vector<Digest> digests;
   std::vector<std::uint32_t> order;

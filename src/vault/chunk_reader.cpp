@@ -79,23 +79,68 @@ Status ChunkReader::fetch(const ChunkPlace& place, SegmentOpener& opener, Buffer
   return {};
 }
 
-Result<std::shared_ptr<const OpenedSegment>> ChunkReader::segment(const ChunkPlace& place, Unfolding& unfolding) {
+std::shared_ptr<const OpenedSegment> ChunkReader::kept(const SegmentKey& key, const Unfolding& unfolding) {
+  const auto at = by_key_.find(key);
+  if (at == by_key_.end() || (unfolding.identifies_bases && !at->second->segment->bases_identified)) return nullptr;
+  recent_.splice(recent_.begin(), recent_, at->second);
+  return recent_.front().segment;
+}
+
+void ChunkReader::keep(const SegmentKey& key, const std::shared_ptr<const OpenedSegment>& loaded) {
+  if (const auto at = by_key_.find(key); at != by_key_.end()) {  // two opened it after all, or nobody had identified its bases
+    if (!at->second->segment->bases_identified) at->second->segment = loaded;
+    return;
+  }
+  cached_bytes_ += loaded->plain.size();
+  recent_.push_front({key, loaded});
+  by_key_[key] = recent_.begin();
+  while (cached_bytes_ > cache_bytes_max_ && recent_.size() > 1) {
+    cached_bytes_ -= recent_.back().segment->plain.size();
+    by_key_.erase(recent_.back().key);
+    recent_.pop_back();
+  }
+}
+
+ChunkReader::Opening::~Opening() {
+  Lock lock(reader_.mutex_);
+  reader_.opening_.erase(key_);
+  reader_.opened_.notify_all();
+}
+
+bool ChunkReader::waits_for_me(const SegmentKey& key) const {
+  for (auto busy = opening_.find(key); busy != opening_.end();) {
+    if (busy->second == std::this_thread::get_id()) return true;
+    const auto waits = waiting_.find(busy->second);
+    if (waits == waiting_.end()) return false;
+    busy = opening_.find(waits->second);
+  }
+  return false;
+}
+
+Result<std::shared_ptr<const OpenedSegment>> ChunkReader::segment(const ChunkPlace& place, Unfolding& unfolding, IfBusy if_busy) {
   const SegmentKey key{place.pack, place.offset};
   std::unique_ptr<Tools> tools;
+  std::optional<Opening> opening;
   {
     Lock lock(mutex_);
-    if (const auto at = by_key_.find(key); at != by_key_.end() && (at->second->segment->bases_identified || !unfolding.identifies_bases)) {
-      recent_.splice(recent_.begin(), recent_, at->second);
-      return recent_.front().segment;
+    for (;;) {
+      if (auto segment = kept(key, unfolding)) return segment;
+      const auto busy = opening_.find(key);
+      if (busy == opening_.end() || waits_for_me(key)) break;
+      if (if_busy == IfBusy::leave) return std::shared_ptr<const OpenedSegment>();
+      waiting_.insert_or_assign(std::this_thread::get_id(), key);
+      opened_.wait(mutex_);
+      waiting_.erase(std::this_thread::get_id());
     }
+    if (unfolding.depth > 0 && unfolding.segments_left-- == 0) {
+      unfolding.segments_left = 0;
+      return Error(Code::corrupt, "to open one segment too many others would have to be opened");
+    }
+    if (opening_.emplace(key, std::this_thread::get_id()).second) opening.emplace(*this, key);
     if (!idle_tools_.empty()) {
       tools = std::move(idle_tools_.back());
       idle_tools_.pop_back();
     }
-  }
-  if (unfolding.depth > 0 && unfolding.segments_left-- == 0) {
-    unfolding.segments_left = 0;
-    return Error(Code::corrupt, "to open one segment too many others would have to be opened");
   }
   if (!tools) tools = std::make_unique<Tools>(vault_, this);
   const std::shared_ptr<OpenedSegment> loaded(new OpenedSegment, [spares = spares_](OpenedSegment* s) {
@@ -106,19 +151,28 @@ Result<std::shared_ptr<const OpenedSegment>> ChunkReader::segment(const ChunkPla
   HF_TRY(fetch(place, tools->opener, tools->frame, *loaded, unfolding));
   Lock lock(mutex_);
   idle_tools_.push_back(std::move(tools));
-  if (const auto at = by_key_.find(key); at != by_key_.end()) {  // another thread was quicker, or it was opened with bases that nobody identified
-    if (!at->second->segment->bases_identified) at->second->segment = loaded;
-    return std::shared_ptr<const OpenedSegment>(loaded);
-  }
-  cached_bytes_ += loaded->plain.size();
-  recent_.push_front({key, loaded});
-  by_key_[key] = recent_.begin();
-  while (cached_bytes_ > cache_bytes_max_ && recent_.size() > 1) {
-    cached_bytes_ -= recent_.back().segment->plain.size();
-    by_key_.erase(recent_.back().key);
-    recent_.pop_back();
-  }
+  keep(key, loaded);
   return std::shared_ptr<const OpenedSegment>(loaded);
+}
+
+Result<std::shared_ptr<const OpenedSegment>> ChunkReader::open_kept(const ChunkPlace& place) {
+  Unfolding unfolding{.identifies_bases = false};
+  return segment(place, unfolding);
+}
+
+void ChunkReader::open_ahead(std::span<const ChunkId> bases, Unfolding& unfolding) {
+  constexpr std::size_t kAhead = 4;  // segments; what they hold must still be kept when it is asked for
+  const auto now = newer();
+  std::vector<SegmentKey> seen;
+  for (const ChunkId& id : bases) {
+    const auto place = place_in(now ? *now : index_, id);
+    if (!place) return;
+    const SegmentKey key{place->pack, place->offset};
+    if (std::find(seen.begin(), seen.end(), key) != seen.end()) continue;
+    if (seen.size() == kAhead) return;
+    seen.push_back(key);
+    if (!segment(*place, unfolding, IfBusy::leave)) return;
+  }
 }
 
 Buffer ChunkReader::Spares::take() {

@@ -4,7 +4,7 @@
 #include <list>
 #include <map>
 #include <memory>
-#include <unordered_map>
+#include <thread>
 
 #include "vault/index.hpp"
 #include "vault/pack_reader.hpp"
@@ -12,7 +12,8 @@
 namespace hf {
 
 /// Finds, fetches, opens and identifies chunks, keeping recent segments and open packs. Any thread.
-/// Delta segments are opened with their bases, which it finds in the same way.
+/// Delta segments are opened with their bases, which it finds in the same way. A segment that one thread is opening is not
+/// opened by another at the same time, which waits for it: neighbouring deltas stand on the same bases.
 ///
 /// Nobody who reads holds up a prune, so a pack may go while it is needed: its live chunks lie in another one then, which
 /// the index of that hour tells. Where a pack is gone the index is loaded anew, and read() looks there too.
@@ -26,8 +27,12 @@ class ChunkReader final : public BaseSource {
   /// From this place and no other, its bases identified.
   Result<LoadedChunk> read_from(const ChunkId& id, const ChunkPlace& place);
   Result<LoadedChunk> load_base(const ChunkId& id, Unfolding& unfolding) override { return read(id, unfolding); }
+  void open_ahead(std::span<const ChunkId> bases, Unfolding& unfolding) override;
   Result<ChunkPlace> locate(const ChunkId& id) const;
   Result<std::shared_ptr<ObjectReader>> pack(const PackId& id);
+  /// The segment at this place, kept for a while: for who wants a few chunks of it, while others may be bases of what comes
+  /// next. Its own bases are not identified: identify what comes out.
+  Result<std::shared_ptr<const OpenedSegment>> open_kept(const ChunkPlace& place);
   /// Fetches and opens one segment past the cache (its bases come through it); `frame` is scratch, and the opener's
   /// source of bases should be this reader.
   Status fetch(const ChunkPlace& place, SegmentOpener& opener, Buffer& frame, OpenedSegment& out);
@@ -44,7 +49,14 @@ class ChunkReader final : public BaseSource {
   };
   Result<LoadedChunk> read(const ChunkId& id, Unfolding& unfolding);
   Result<LoadedChunk> read_by(const Index& index, const ChunkId& id, Unfolding& unfolding);
-  Result<std::shared_ptr<const OpenedSegment>> segment(const ChunkPlace& place, Unfolding& unfolding);
+  enum class IfBusy { wait, leave };
+  /// `leave`: nullptr where another thread is opening it.
+  Result<std::shared_ptr<const OpenedSegment>> segment(const ChunkPlace& place, Unfolding& unfolding, IfBusy if_busy = IfBusy::wait);
+  /// The segment, if it is kept and good for this purpose.
+  std::shared_ptr<const OpenedSegment> kept(const SegmentKey& key, const Unfolding& unfolding) HF_REQUIRES(mutex_);
+  void keep(const SegmentKey& key, const std::shared_ptr<const OpenedSegment>& loaded) HF_REQUIRES(mutex_);
+  /// Does whoever opens it wait for this thread, perhaps by way of others? So it is where bases go round in a circle.
+  bool waits_for_me(const SegmentKey& key) const HF_REQUIRES(mutex_);
   Result<LoadedChunk> read_at(const ChunkId& id, const ChunkPlace& place, Unfolding& unfolding);
   Status fetch(const ChunkPlace& place, SegmentOpener& opener, Buffer& frame, OpenedSegment& out, Unfolding& unfolding);
   /// nullptr: the one that we were made with.
@@ -61,6 +73,18 @@ class ChunkReader final : public BaseSource {
     Tools(const Vault& vault, BaseSource* bases) : opener(vault, bases) {}
     SegmentOpener opener;
     Buffer frame;
+  };
+  /// An entry of opening_, which goes whatever happens: others wait for that.
+  class Opening {
+   public:
+    Opening(ChunkReader& reader, const SegmentKey& key) : reader_(reader), key_(key) {}
+    Opening(const Opening&) = delete;
+    Opening& operator=(const Opening&) = delete;
+    ~Opening();
+
+   private:
+    ChunkReader& reader_;
+    const SegmentKey key_;
   };
   /// Memory of segments that nobody holds any more: new memory costs the kernel a fault for each page of it.
   class Spares {
@@ -80,6 +104,9 @@ class ChunkReader final : public BaseSource {
   std::list<CachedSegment> recent_ HF_GUARDED_BY(mutex_);  // newest first
   std::map<SegmentKey, std::list<CachedSegment>::iterator> by_key_ HF_GUARDED_BY(mutex_);
   std::size_t cached_bytes_ HF_GUARDED_BY(mutex_) = 0;
+  std::map<SegmentKey, std::thread::id> opening_ HF_GUARDED_BY(mutex_);
+  std::map<std::thread::id, SegmentKey> waiting_ HF_GUARDED_BY(mutex_);
+  Condition opened_;  // something left opening_
   std::list<std::pair<PackId, std::shared_ptr<ObjectReader>>> packs_ HF_GUARDED_BY(mutex_);  // newest first, at most 32
   std::vector<std::unique_ptr<Tools>> idle_tools_ HF_GUARDED_BY(mutex_);
   const std::shared_ptr<Spares> spares_ = std::make_shared<Spares>();  // segments may outlive the reader

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
 #include <random>
+#include <thread>
 
 #include "store/memory/memory_store.hpp"
 #include "vault/bases.hpp"
@@ -169,6 +172,57 @@ TEST_F(DeltaTest, chains_that_split_and_join_come_back_in_any_order_of_reading) 
   }
 }
 
+/// Writes a segment that says what no honest writer says.
+void write_hostile(Vault& vault, const Buffer& chunk, const std::vector<ChunkId>& bases, ByteView prefix) {
+  auto pack = *PackWriter::begin(vault, PackClass::data);
+  Compressor compressor(3);
+  const Buffer apart(prefix.begin(), prefix.end());  // zstd takes no prefix that lies where the plaintext does
+  const NewChunk c{vault.keys().chunk_hash().id(chunk), static_cast<std::uint32_t>(chunk.size())};
+  const DeltaPrefix against{bases, apart};
+  ASSERT_TRUE(pack->add_segment({&c, 1}, chunk, compressor, &against));
+  ASSERT_FALSE(pack->last_segment().bases.empty());
+  ASSERT_TRUE(pack->finish());
+}
+
+TEST_F(DeltaTest, threads_that_need_the_same_bases_wait_for_each_other_and_never_for_ever) {
+  std::vector<Buffer> all;
+  for (int i = 0; i < 4; ++i) store(all.emplace_back(noise(50'000)));
+  for (int i = 0; i < 24; ++i) {
+    Buffer mixed = edited(all[random() % 4]);
+    append(mixed, all[random() % all.size()]);
+    append(mixed, noise(8));
+    store({{mixed, {ref(all[random() % all.size()]), ref(all[random() % all.size()])}}});
+    all.push_back(std::move(mixed));
+  }
+  // And some that go round in a circle, which no writer makes: whoever waits there must not be waited for.
+  const Buffer a = noise(50'000), b = edited(a), c = edited(b);
+  write_hostile(*vault, a, {ref(b).id}, b);
+  write_hostile(*vault, b, {ref(c).id}, c);
+  write_hostile(*vault, c, {ref(a).id}, a);
+  RebuildReport report;
+  Progress progress;
+  ASSERT_TRUE(rebuild(*vault, report, progress));
+  const auto index = *Index::load(*vault);
+  for (std::size_t cache : {std::size_t{1}, std::size_t{16} << 20}) {
+    ChunkReader reader(*vault, *index, cache);
+    std::atomic<unsigned> wrong = 0, refused = 0;
+    const auto work = [&](unsigned seed) {
+      std::mt19937 order(seed);
+      for (int i = 0; i < 100; ++i) {
+        const Buffer& one = all[order() % all.size()];
+        const auto back = reader.read(ref(one).id);
+        wrong += !back || !std::equal(back->bytes.begin(), back->bytes.end(), one.begin(), one.end());
+        if (i % 10 == 0) refused += !reader.read(ref(*std::array{&a, &b, &c}[order() % 3]).id);
+      }
+    };
+    std::vector<std::jthread> threads;
+    for (unsigned t = 0; t < 4; ++t) threads.emplace_back(work, t);
+    threads.clear();
+    EXPECT_EQ(wrong, 0u);
+    EXPECT_EQ(refused, 40u);
+  }
+}
+
 TEST_F(DeltaTest, a_damaged_base_is_named_and_never_gives_wrong_bytes) {
   const Buffer old = noise(100'000), now = edited(old);
   store(old);
@@ -250,18 +304,6 @@ TEST_F(DeltaTest, a_rebuilt_index_tells_of_no_delta_whose_base_is_lost) {
   }
   store({{newest, {}}, {now, {}}, {old, {}}});
   for (const Buffer* c : {&old, &now, &newest, &other}) EXPECT_TRUE(comes_back(*c));
-}
-
-/// Writes a segment that says what no honest writer says.
-void write_hostile(Vault& vault, const Buffer& chunk, const std::vector<ChunkId>& bases, ByteView prefix) {
-  auto pack = *PackWriter::begin(vault, PackClass::data);
-  Compressor compressor(3);
-  const Buffer apart(prefix.begin(), prefix.end());  // zstd takes no prefix that lies where the plaintext does
-  const NewChunk c{vault.keys().chunk_hash().id(chunk), static_cast<std::uint32_t>(chunk.size())};
-  const DeltaPrefix against{bases, apart};
-  ASSERT_TRUE(pack->add_segment({&c, 1}, chunk, compressor, &against));
-  ASSERT_FALSE(pack->last_segment().bases.empty());
-  ASSERT_TRUE(pack->finish());
 }
 
 TEST_F(DeltaTest, bases_that_go_round_in_a_circle_are_refused) {

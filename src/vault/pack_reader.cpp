@@ -30,6 +30,7 @@ Result<SegmentOpener::Prefix> SegmentOpener::gather_prefix(const std::vector<Chu
   Prefix prefix;
   std::vector<const OpenedSegment*> counted;
   Status status;
+  bases_->open_ahead(bases, unfolding);
   for (const ChunkId& id : bases) {
     auto loaded = bases_->load_base(id, unfolding);
     if (!loaded) {
