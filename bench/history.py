@@ -5,10 +5,16 @@ The versions lie between v1 and v2 of a corpus: the files that differ, and of la
 as many steps as there are versions, in an order drawn once. Each version is backed up by all programs in turn, starting at
 another one each time, so that a drift of the machine hits all alike.
 
+With --change P there is no v2 in it: each version rewrites P percent of what the corpus has, `image` in extents of 32 KiB at
+places drawn anew, `dump` in rows drawn anew, with some rows more.
+
 Steps, each timed:
   open     list the points: starting up and deriving the key, which every other step pays too
   first    back up v1 into the empty vault
+  plain    restore it, three times, while it is all there is
   next     back up each version after it (a median and a sum)
+  newest   restore the last version, three times
+  oldest   restore the first, three times
   half     keep the newest half of the points, and give back the space
   day      one more backup (not counted), then the same again: what a daily run costs, one point new and one to go
   idle     the same once more, nothing to do
@@ -67,6 +73,9 @@ class Versions:
             out.append((path, -1))
         return out
 
+    def describe(self):
+        return f"{sum(len(p) for p in self.portions)} changes"
+
     def advance(self, step):
         """Makes the version `step` + 1 of the one before it. Gives how many changes that took."""
         for path, block in self.portions[step]:
@@ -83,6 +92,49 @@ class Versions:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, target, follow_symlinks=False)
         return len(self.portions[step])
+
+
+class Days:
+    """A large file of which each version changes as many percent, as make_corpora.py makes v2 of v1."""
+
+    def __init__(self, corpus, live, percent):
+        self.live, self.percent = live, percent
+        subprocess.run(["rsync", "-aHAX", "--sparse", "--delete", f"{corpus / 'v1'}/", f"{live}/"], check=True)
+
+    def describe(self):
+        return f"{self.percent:g} % changed in each"
+
+    def advance(self, step):
+        rng = random.Random(1000 + step)
+        for path in sorted(self.live.rglob("*")):
+            if path.suffix == ".img":
+                self.rewrite_blocks(path, rng)
+            elif path.suffix == ".sql":
+                self.rewrite_rows(path, rng, step)
+
+    def rewrite_blocks(self, path, rng):
+        block = 4096
+        blocks = path.stat().st_size // block
+        with open(path, "r+b") as image:
+            for _ in range(int(blocks * self.percent / 100 / 8)):
+                image.seek(rng.randrange(blocks - 8) * block)
+                image.write(rng.randbytes(2048) + bytes(2048) + rng.randbytes(7 * block))
+
+    def rewrite_rows(self, path, rng, step):
+        part, added = self.percent / 100, 0
+        new = path.with_suffix(".new")
+        with open(path) as old, open(new, "w", buffering=1 << 20) as out:
+            for line in old:
+                fields = line.split("\t")
+                luck = rng.random() if len(fields) == 6 else 1 - part
+                if luck < part:
+                    fields[4] = fields[4][::-1]
+                    line = "\t".join(fields)
+                out.write(line)
+                if luck > 1 - part / 5:
+                    added += 1
+                    out.write(f"{(step + 1) * 100_000_000 + added}\t{fields[1]}\ttodo\tnew\t{fields[4][:40]}\t2009-10-12 12:00:00\n")
+        new.rename(path)
 
 
 class Contest:
@@ -105,6 +157,17 @@ class Contest:
                 say(f"error: {program.name} failed at {step}, exit status {result['code']}\n{said}")
                 row["failed"].append(f"{step}: exit status {result['code']}")
 
+    def restored(self, step, name):
+        def act(program):
+            target = program.root / "restored"
+            target.mkdir()
+            try:
+                return program.restore(name, target)
+            finally:
+                shutil.rmtree(target, ignore_errors=True)
+        for _ in range(3):
+            self.each(step, act)
+
     def weigh(self, when):
         for program in self.programs:
             self.rows[program.name]["size"][when] = stored_bytes(program.vault)
@@ -114,12 +177,15 @@ class Contest:
         self.each("open", lambda p: p.open())
         self.each("first", lambda p: p.backup(self.live, "v0"))
         self.weigh("first")
+        self.restored("plain", "v0")
         for i in range(self.count - 2):  # the last version is for the day after
             self.versions.advance(i)
             self.each("next", lambda p, i=i: p.backup(self.live, f"v{i + 1}"))
             if (i + 1) % 10 == 0:
                 say(f"  version {i + 1}")
         self.weigh("history")
+        self.restored("newest", f"v{self.count - 2}")
+        self.restored("oldest", "v0")
         keep = self.count // 2
         self.each("half", lambda p: p.prune(keep))
         self.weigh("half")
@@ -146,7 +212,7 @@ def times(row, step):
 def report(title, rows):
     print(f"## {title}\n")
     print("Seconds, and in brackets CPU seconds. MB on disk, parity apart.\n")
-    steps = ["open", "first", "next", "half", "day", "idle"]
+    steps = ["open", "first", "plain", "next", "newest", "oldest", "half", "day", "idle"]
     mb = lambda row, when: row["size"][when] / 1e6
     table(["program", *steps, "all of next", "first MB", "history +MB", "half −MB", "peak MiB"],
           [[name, *(times(row, s) for s in steps), show(sum(r["wall"] for r in row["steps"].get("next", []))),
@@ -171,6 +237,7 @@ def parse():
     parser.add_argument("--dir", type=pathlib.Path, default=corpora, help=f"the corpora (default $HOLDFAST_BENCH, now {corpora})")
     parser.add_argument("--corpus", default="src", metavar="C", help="one that has two versions (default src)")
     parser.add_argument("--part", default=".", metavar="PATH", help="only this folder of it: drivers/net")
+    parser.add_argument("--change", type=float, metavar="P", help="rewrite P percent for each version instead (image, dump)")
     parser.add_argument("--versions", type=int, default=100, metavar="N", help="how many backups before the old half goes (default 100)")
     parser.add_argument("--programs", default=",".join(COUNTED), metavar="P,Q", help="among " + ",".join(c.name for c in PROGRAMS))
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("/dev/shm"), help="where vaults go (default /dev/shm)")
@@ -179,6 +246,8 @@ def parse():
     options = parser.parse_args()
     if options.versions < 4:
         parser.error("--versions must be at least 4")
+    if options.change is not None and not 0 < options.change <= 50:
+        parser.error("--change must be above 0 and at most 50")
     return options
 
 
@@ -192,8 +261,8 @@ def main():
             say(f"borg is looked for in PATH: the chroot in {options.peers} cannot be used: {why}")
         classes, versions = installed(options.programs.split(","))
         here = machine(options.dir, options.work)
-        history = Versions(options.dir / options.corpus, options.part, live, options.versions + 1)
-        changes = sum(len(p) for p in history.portions)
+        corpus = options.dir / options.corpus
+        history = Days(corpus, live, options.change) if options.change else Versions(corpus, options.part, live, options.versions + 1)
         print(f"# History, {here['when']}\n\n{here['cpu']}, {here['cores']} cores; vaults on {here['work']}; load before the start {here['load']:.2f}\n")
         for name, version in versions.items():
             print(f"- {name}: {version}")
@@ -203,9 +272,9 @@ def main():
             (work / cls.name).mkdir()
             programs.append(cls(work / cls.name))
         rows = Contest(programs, history, live, options.versions + 1).go()
-        report(f"{options.corpus}/{options.part}: {options.versions} versions, {changes} changes", rows)
+        report(f"{options.corpus}/{options.part}: {options.versions} versions, {history.describe()}", rows)
         if options.json:
-            options.json.write_text(json.dumps(dict(machine=here, programs=versions, versions=options.versions, changes=changes, rows=rows), indent=1) + "\n")
+            options.json.write_text(json.dumps(dict(machine=here, programs=versions, versions=options.versions, changes=history.describe(), rows=rows), indent=1) + "\n")
         failed = any(row["failed"] for row in rows.values())
     except KeyboardInterrupt:
         sys.exit("\nstopped; what was made is being removed")

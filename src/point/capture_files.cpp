@@ -51,6 +51,9 @@ Status Engine::read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, 
     if (!extents) return leave_out(std::move(extents.error()));
     if (entry.stat.size > kSliceBytes) {
       if (!ancestor && origins.files) ancestor = ancestor_among(*origins.files, file->get(), entry.stat, *extents);
+      if (!ancestor && origins.by_name() == nullptr && session_.stores_deltas())
+        if (const auto elsewhere = elsewhere_.candidates(entry.name, entry.stat.size); !elsewhere.empty())
+          ancestor = ancestor_among(elsewhere, file->get(), entry.stat, *extents);
       start_large(batch, slot, std::move(entry), std::move(*extents), std::move(*file), std::move(ancestor), attempt);
       return {};
     }

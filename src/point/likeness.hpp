@@ -1,6 +1,6 @@
 #pragma once
-// What of an earlier point a new name may stand for, judged by what is in it: for what was renamed, moved within its
-// directory, or written under a name of its own each day.
+// What of an earlier point a new name may stand for, judged by what is in it: for what was renamed, moved, or written
+// under a name of its own each day.
 //
 // Only a hint, as kin.hpp, which knows by the name alone and is asked first: a wrong one costs a look at chunks that turn
 // out to be of no use. Nothing is kept of it from one backup to the next: what is compared is read from the vault.
