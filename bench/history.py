@@ -34,7 +34,7 @@ import statistics
 import subprocess
 import sys
 
-from make_corpora import DEFAULT_DIR
+from make_corpora import DEFAULT_DIR, scatter
 from programs import PROGRAMS, Peers, new_folder
 from side_by_side import installed, machine, say, stored_bytes
 from tables import ratio, show, table
@@ -44,12 +44,17 @@ LARGE = 16 * 1024 * 1024
 COUNTED = ["holdfast", "restic", "borg"]
 
 
+def begin(corpus, part, live):
+    """Makes the live tree v1."""
+    subprocess.run(["rsync", "-aHAX", "--sparse", "--delete", f"{corpus / 'v1' / part}/", f"{live}/"], check=True)
+
+
 class Versions:
     """The tree between v1 and v2. Only what differs is touched, as people's own changes would."""
 
     def __init__(self, corpus, part, live, count):
         self.v1, self.v2, self.live = corpus / "v1" / part, corpus / "v2" / part, live
-        subprocess.run(["rsync", "-aHAX", "--sparse", "--delete", f"{self.v1}/", f"{live}/"], check=True)
+        begin(corpus, part, live)
         changes = self.changes()
         random.Random(1).shuffle(changes)
         self.portions = [changes[i::count - 1] for i in range(count - 1)]
@@ -99,7 +104,7 @@ class Days:
 
     def __init__(self, corpus, live, percent):
         self.live, self.percent = live, percent
-        subprocess.run(["rsync", "-aHAX", "--sparse", "--delete", f"{corpus / 'v1'}/", f"{live}/"], check=True)
+        begin(corpus, ".", live)
 
     def describe(self):
         return f"{self.percent:g} % changed in each"
@@ -108,17 +113,9 @@ class Days:
         rng = random.Random(1000 + step)
         for path in sorted(self.live.rglob("*")):
             if path.suffix == ".img":
-                self.rewrite_blocks(path, rng)
+                scatter(path, rng, int(path.stat().st_size * self.percent / 100 / (8 * 4096)))
             elif path.suffix == ".sql":
                 self.rewrite_rows(path, rng, step)
-
-    def rewrite_blocks(self, path, rng):
-        block = 4096
-        blocks = path.stat().st_size // block
-        with open(path, "r+b") as image:
-            for _ in range(int(blocks * self.percent / 100 / 8)):
-                image.seek(rng.randrange(blocks - 8) * block)
-                image.write(rng.randbytes(2048) + bytes(2048) + rng.randbytes(7 * block))
 
     def rewrite_rows(self, path, rng, step):
         part, added = self.percent / 100, 0

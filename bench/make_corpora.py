@@ -211,6 +211,16 @@ def make_photos(root, scale, _):
         photo(v2 / "2009-12" / f"IMG_9{i:04}.jpg")
 
 
+def scatter(image, rng, count):
+    """Rewrites that many extents of 8 blocks in place, of the first only a half used."""
+    block = 4096
+    blocks = image.stat().st_size // block
+    with open(image, "r+b") as file:
+        for _ in range(count):
+            file.seek(rng.randrange(blocks - 8) * block)
+            file.write(rng.randbytes(2048) + bytes(2048) + rng.randbytes(7 * block))
+
+
 def make_image(root, scale, _):
     if not shutil.which("mke2fs"):
         raise CannotMake("no mke2fs to make a disk image with; install e2fsprogs")
@@ -231,11 +241,7 @@ def make_image(root, scale, _):
     run("mke2fs", "-q", "-t", "ext4", "-b", block, "-d", stage, v1 / "disk.img", blocks, stdout=subprocess.DEVNULL)
     shutil.rmtree(stage)
     run("cp", "--sparse=always", "-p", v1 / "disk.img", v2 / "disk.img")
-    rng = random.Random(17)
-    with open(v2 / "disk.img", "r+b") as image:
-        for _ in range(blocks * 3 // 100 // 8):  # extents of 8 blocks, the first only half used
-            image.seek(rng.randrange(blocks - 8) * block)
-            image.write(rng.randbytes(2048) + bytes(2048) + rng.randbytes(7 * block))
+    scatter(v2 / "disk.img", random.Random(17), blocks * 3 // 100 // 8)
 
 
 def make_dump(root, scale, _):

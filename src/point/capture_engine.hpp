@@ -158,8 +158,8 @@ class Engine {
   Status read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, Entry entry, const Origins& origins, Worker& worker);
   /// Of the entry that an earlier point has under the name, or under one that stands for it; nullptr where it is no help.
   std::shared_ptr<Ancestor> ancestor_in(const Entry* before);
-  /// Of the old file that a large one seems to have been, one of these.
-  std::shared_ptr<Ancestor> ancestor_among(const std::vector<Entry>& before, int file, const Stat& stat, const std::vector<DataExtent>& extents);
+  /// Of the old file that a large one without one by name seems to have been, beside it or elsewhere.
+  std::shared_ptr<Ancestor> ancestor_by_content(const Origins& origins, const Entry& entry, int file, const std::vector<DataExtent>& extents);
   /// Reads the extents behind what the worker has gathered; false where the file ended early (`size` then says where).
   Result<bool> read_extents(Worker& worker, int file, std::vector<DataExtent>& extents, std::uint64_t& size);
   Status flush(Worker& worker);
@@ -198,7 +198,7 @@ class Engine {
   ChunkId zero_chunk_;  // of a long run of zeros
   ChunkReader chunks_;
   Likeness likeness_{chunks_, chunker_};
-  Elsewhere elsewhere_{chunks_, parent_ ? &*parent_ : nullptr, progress_};
+  Elsewhere elsewhere_{chunks_, parent_ ? &*parent_ : nullptr, kSliceBytes, progress_};
   WorkPool pool_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::optional<Stat> vault_stat_;

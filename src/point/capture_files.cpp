@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/assert.hpp"
 #include "point/capture_engine.hpp"
@@ -19,12 +20,20 @@ std::shared_ptr<Ancestor> Engine::ancestor_in(const Entry* before) {
   return std::make_shared<Ancestor>(chunks_, before->content);
 }
 
-std::shared_ptr<Ancestor> Engine::ancestor_among(const std::vector<Entry>& before, int file, const Stat& stat, const std::vector<DataExtent>& extents) {
-  if (extents.empty()) return nullptr;
-  Buffer sample(std::min<std::uint64_t>(Likeness::kSampleBytes, extents[0].bytes));
-  const auto got = env_.read_at(file, sample, extents[0].offset);  // it is read again in a moment, from the page cache
-  if (!got) return nullptr;
-  return ancestor_in(likeness_.likest_file(before, stat.size, ByteView(sample).first(*got)));
+std::shared_ptr<Ancestor> Engine::ancestor_by_content(const Origins& origins, const Entry& entry, int file, const std::vector<DataExtent>& extents) {
+  if (extents.empty() || !session_.stores_deltas()) return nullptr;
+  std::optional<Buffer> sample;
+  const auto likest = [&](std::span<const Entry> old) -> std::shared_ptr<Ancestor> {
+    if (old.empty()) return nullptr;
+    if (!sample) {  // it is read again in a moment, from the page cache
+      sample.emplace(std::min<std::uint64_t>(Likeness::kSampleBytes, extents[0].bytes));
+      sample->resize(env_.read_at(file, *sample, extents[0].offset).value_or(0));
+    }
+    return ancestor_in(likeness_.likest_file(old, entry.stat.size, *sample));
+  };
+  if (origins.files)
+    if (auto beside = likest(*origins.files)) return beside;
+  return origins.by_name() == nullptr ? likest(elsewhere_.candidates(entry.name, entry.stat.size)) : nullptr;
 }
 
 Status Engine::read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, Entry entry, const Origins& origins, Worker& worker) {
@@ -50,10 +59,7 @@ Status Engine::read_file(const std::shared_ptr<Batch>& batch, std::size_t slot, 
     auto extents = data_extents(env_, file->get(), entry.stat);
     if (!extents) return leave_out(std::move(extents.error()));
     if (entry.stat.size > kSliceBytes) {
-      if (!ancestor && origins.files) ancestor = ancestor_among(*origins.files, file->get(), entry.stat, *extents);
-      if (!ancestor && origins.by_name() == nullptr && session_.stores_deltas())
-        if (const auto elsewhere = elsewhere_.candidates(entry.name, entry.stat.size); !elsewhere.empty())
-          ancestor = ancestor_among(elsewhere, file->get(), entry.stat, *extents);
+      if (!ancestor) ancestor = ancestor_by_content(origins, entry, file->get(), *extents);
       start_large(batch, slot, std::move(entry), std::move(*extents), std::move(*file), std::move(ancestor), attempt);
       return {};
     }

@@ -8,15 +8,13 @@
 
 namespace hf {
 namespace {
-/// Smaller files are read whole into a worker's buffer, and are many.
-constexpr std::uint64_t kSmallest = 4u << 20;
 constexpr std::size_t kFilesMax = 1024;
 /// An old entry is read in 1 to 2 microseconds, as many bytes of a new file in 10 to 20.
 constexpr std::uint64_t kBytesPerEntry = 8192;
 }  // namespace
 
 std::vector<Entry> Elsewhere::candidates(std::string_view name, std::uint64_t size) {
-  if (parent_ == nullptr || size <= kSmallest) return {};
+  if (parent_ == nullptr) return {};
   Lock lock(mutex_);
   if (!walked_) {
     asked_bytes_ += size;
@@ -45,7 +43,7 @@ std::vector<Entry> Elsewhere::candidates(std::string_view name, std::uint64_t si
 void Elsewhere::walk() {
   const auto visit = [&](const std::string&, const Entry& e) HF_REQUIRES(mutex_) -> Result<Walk> {
     if (progress_.stop_requested) return Walk::stop;
-    if (!e.is_regular() || e.stat.size <= kSmallest || e.content.refs.empty()) return Walk::descend;
+    if (!e.is_regular() || e.stat.size <= large_bytes_ || e.content.refs.empty()) return Walk::descend;
     if (by_size_.size() == kFilesMax) {
       if (e.stat.size <= by_size_.begin()->first) return Walk::descend;
       by_size_.erase(by_size_.begin());

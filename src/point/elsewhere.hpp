@@ -15,10 +15,11 @@ namespace hf {
 /// Only a hint, for likeness.hpp to judge. Any thread. Memory: the entries of the 1,024 largest old files, up to 3 MiB.
 class Elsewhere {
  public:
-  /// `parent`: a loan; nullptr where there is no earlier point.
-  Elsewhere(ChunkReader& chunks, const RecoveryPoint* parent, const Progress& progress) : chunks_(chunks), parent_(parent), progress_(progress) {}
+  /// `parent`: a loan; nullptr where there is no earlier point. Files above `large_bytes` are large.
+  Elsewhere(ChunkReader& chunks, const RecoveryPoint* parent, std::uint64_t large_bytes, const Progress& progress)
+      : chunks_(chunks), parent_(parent), large_bytes_(large_bytes), progress_(progress) {}
 
-  /// Old files that one of this name and size may have been, those whose name differs at most in digits first, then by size;
+  /// Old files that a large one of this name and size may have been, those whose name differs at most in digits first, then by size;
   /// at most as many as Likeness compares. The old tree is read for it once, as soon as what was asked about is so large
   /// that this costs little beside reading it; until then there are none.
   std::vector<Entry> candidates(std::string_view name, std::uint64_t size);
@@ -28,6 +29,7 @@ class Elsewhere {
 
   ChunkReader& chunks_;
   const RecoveryPoint* const parent_;
+  const std::uint64_t large_bytes_;
   const Progress& progress_;
   Mutex mutex_;
   std::uint64_t asked_bytes_ HF_GUARDED_BY(mutex_) = 0;

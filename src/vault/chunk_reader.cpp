@@ -161,11 +161,13 @@ Result<std::shared_ptr<const OpenedSegment>> ChunkReader::open_kept(const ChunkP
 }
 
 void ChunkReader::open_ahead(std::span<const ChunkId> bases, Unfolding& unfolding) {
+  // For the segment that somebody asked for, and not for its bases in turn: each level would open again what the one below
+  // it has pushed out of what is kept.
+  if (unfolding.depth > 1) return;
   constexpr std::size_t kAhead = 4;  // segments; what they hold must still be kept when it is asked for
-  const auto now = newer();
   std::vector<SegmentKey> seen;
   for (const ChunkId& id : bases) {
-    const auto place = place_in(now ? *now : index_, id);
+    const auto place = locate(id);
     if (!place) return;
     const SegmentKey key{place->pack, place->offset};
     if (std::find(seen.begin(), seen.end(), key) != seen.end()) continue;

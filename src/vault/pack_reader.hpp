@@ -50,7 +50,8 @@ class BaseSource {
  public:
   virtual ~BaseSource() = default;
   virtual Result<LoadedChunk> load_base(const ChunkId& id, Unfolding& unfolding) = 0;
-  /// Opens ahead what holds the first of these bases, leaving out what another thread is opening at this moment: so threads
+  /// Opens ahead what holds the first of these bases of a segment that is no base itself, leaving out what another thread is
+  /// opening at this moment: so threads
   /// that need the same ones share the work, where they would otherwise wait for each other. What fails is told by load_base().
   virtual void open_ahead(std::span<const ChunkId> bases, Unfolding& unfolding) = 0;
 };
