@@ -29,8 +29,14 @@ struct Compressor::State {
   ZSTD_CCtx* probe = ZSTD_createCCtx();
   ZSTD_CCtx* delta = nullptr;  // made when first needed
   int level = 3;
+  Buffer packed;  // never shrinks: to grow it again would fill it with zeros each time
   Buffer alternative;
   std::array<char, 2 * kProbeBytes> scratch{};
+  /// Puts it into `packed`; an error code of zstd's, or how many bytes it took.
+  std::size_t pack(ZSTD_CCtx* with, ByteView plain) {
+    packed.resize(std::max(packed.size(), ZSTD_compressBound(plain.size())));
+    return ZSTD_compress2(with, packed.data(), packed.size(), plain.data(), plain.size());
+  }
   ~State() {
     ZSTD_freeCCtx(zstd);
     ZSTD_freeCCtx(probe);
@@ -60,14 +66,9 @@ bool Compressor::compress(ByteView plain, Buffer& out) {
     }
     if (hopeless) return false;
   }
-  const std::size_t before = out.size(), bound = ZSTD_compressBound(plain.size());
-  out.resize(before + bound);
-  const std::size_t n = ZSTD_compress2(state_->zstd, out.data() + before, bound, plain.data(), plain.size());
-  if (ZSTD_isError(n) != 0 || !worthwhile(plain.size(), n)) {
-    out.resize(before);
-    return false;
-  }
-  out.resize(before + n);
+  const std::size_t n = state_->pack(state_->zstd, plain);
+  if (ZSTD_isError(n) != 0 || !worthwhile(plain.size(), n)) return false;
+  append(out, ByteView(state_->packed).first(n));
   return true;
 }
 
@@ -86,13 +87,12 @@ Compressor::Packed Compressor::compress_against(ByteView prefix, ByteView plain,
   // what a match refers to.
   const int window = std::clamp(static_cast<int>(std::bit_width(prefix.size() + plain.size())), 17, 27);
   ZSTD_CCtx_setParameter(state_->delta, ZSTD_c_windowLog, window);
-  const std::size_t before = out.size(), bound = ZSTD_compressBound(plain.size());
-  out.resize(before + bound);
   std::size_t n = ZSTD_CCtx_refPrefix(state_->delta, prefix.data(), prefix.size());
-  if (ZSTD_isError(n) == 0) n = ZSTD_compress2(state_->delta, out.data() + before, bound, plain.data(), plain.size());
+  if (ZSTD_isError(n) == 0) n = state_->pack(state_->delta, plain);
   if (ZSTD_isError(n) != 0) ZSTD_CCtx_reset(state_->delta, ZSTD_reset_session_only);
   const bool good = ZSTD_isError(n) == 0;
-  out.resize(before + (good ? n : 0));
+  const std::size_t before = out.size();
+  if (good) append(out, ByteView(state_->packed).first(n));
   if (good && n <= plain.size() / kSurelyPays) return Packed::against;
   state_->alternative.clear();
   const bool shrinks = compress(plain, state_->alternative);

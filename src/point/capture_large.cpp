@@ -149,7 +149,9 @@ void Engine::run_slice(const std::shared_ptr<LargeFile>& large, Worker& worker) 
   std::vector<ChunkRef> refs(views.size());
   std::vector<ChunkOrigin> origins;
   for (const ByteView v : views) origins.push_back({f.ancestor.get(), slice.from + static_cast<std::uint64_t>(v.data() - data.data())});
-  if (auto s = hash_and_store(worker, views, origins, refs); !s) return give_up(std::move(s.error()));
+  auto stored = hash_and_store(worker, views, origins, refs);
+  if (stored && f.ancestor) stored = worker.writer->part_ends();
+  if (!stored) return give_up(std::move(stored.error()));
   progress_.bytes_done += length;
   bool last = false;
   {
@@ -248,6 +250,7 @@ Result<Entry> Engine::run_stream(int input, const std::string& name, std::option
     std::vector<ChunkOrigin> origins;
     for (const ByteView v : views) origins.push_back({ancestor.get(), file.stat.size + static_cast<std::uint64_t>(v.data() - w.buffer.data())});
     HF_TRY(hash_and_store(w, views, origins, refs));
+    if (ancestor) HF_TRY(w.writer->part_ends());
     for (const ChunkRef& ref : refs) HF_TRY(content.add(ref));
     std::copy(w.buffer.begin() + static_cast<std::ptrdiff_t>(at), w.buffer.begin() + static_cast<std::ptrdiff_t>(w.used), w.buffer.begin());
     w.used -= at;

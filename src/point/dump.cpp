@@ -28,7 +28,6 @@ class Dumper {
   Dumper(ChunkReader& chunks, unsigned jobs, Progress& progress, const std::function<Status(ByteView)>& take)
       : chunks_(chunks), places_(chunks), crew_(std::max(1u, jobs)), progress_(progress), take_(take) {
     for (unsigned i = 0; i < crew_.jobs(); ++i) openers_.push_back(std::make_unique<SegmentOpener>(chunks.vault(), &chunks));
-    frames_.resize(crew_.jobs());
   }
 
   Status add(const ChunkRef& ref, std::uint64_t offset) {
@@ -87,7 +86,7 @@ class Dumper {
   }
 
   void open_segment(Part& part, unsigned worker) {
-    part.status = chunks_.fetch(part.place, *openers_[worker], frames_[worker], part.segment);
+    part.status = chunks_.fetch(part.place, *openers_[worker], part.segment);
     if (!part.status) return;
     std::vector<ByteView> views;
     for (std::size_t i = part.first; i < part.last; ++i) views.push_back(part.segment.chunk(batch_[i].place.chunk));
@@ -106,7 +105,6 @@ class Dumper {
   Progress& progress_;
   const std::function<Status(ByteView)>& take_;
   std::vector<std::unique_ptr<SegmentOpener>> openers_;
-  std::vector<Buffer> frames_;
   std::vector<Wanted> batch_;
   std::uint64_t batch_bytes_ = 0, at_ = 0;
 };

@@ -83,7 +83,6 @@ void predict(Env& env, ChunkReader& chunks, const std::vector<ChunkPlace>& sampl
   constexpr double kSecondsPerFile = 20e-6, kSecondsPerByteWritten = 0.6e-9;
   constexpr std::int64_t kSampleTime = 300'000'000;
   SegmentOpener opener(chunks.vault(), &chunks);
-  Buffer frame;
   OpenedSegment segment;
   std::vector<ByteView> views;
   std::vector<Digest> digests;
@@ -96,7 +95,7 @@ void predict(Env& env, ChunkReader& chunks, const std::vector<ChunkPlace>& sampl
     for (std::size_t i = 0; i < sample.size() && env.monotonic_ns() - begin < kSampleTime; i += step) {
       if (seen[i]) continue;
       seen[i] = true;
-      if (!chunks.fetch(sample[i], opener, frame, segment)) continue;
+      if (!chunks.fetch(sample[i], opener, segment)) continue;
       views.clear();
       for (std::size_t c = 0; c < segment.chunk_count(); ++c) views.push_back(segment.chunk(c));
       digests.resize(views.size());

@@ -14,6 +14,8 @@ constexpr std::uint64_t kUnitBytes = 2_MiB;
 /// And up to this size as they are needed: of segments that hold only what differs from others there are many in few bytes.
 /// Small, so that the workers stay near one another in the file: what their segments stand on is then opened once for all.
 constexpr std::uint64_t kUnitPlainBytes = 4_MiB;
+/// And as they lie in the files: of those that hold what little has changed neighbours in a pack may be far apart.
+constexpr std::uint64_t kUnitApart = 8_MiB;
 /// What lies between two needed segments is read with them rather than with a second call.
 constexpr std::uint64_t kGapBytes = 64_KiB;
 /// Things without content, a task at a time.
@@ -125,7 +127,7 @@ RestoreEngine::RestoreEngine(ChunkReader& chunks, DirectoryTree* tree, MetadataW
       stop_(stop),
       env_(tree != nullptr ? &tree->env() : nullptr),
       crew_(std::max(1u, options.jobs)) {
-  for (unsigned i = 0; i < crew_.jobs(); ++i) workers_.push_back(std::make_unique<Worker>(chunks));
+  for (unsigned i = 0; i < crew_.jobs(); ++i) workers_.push_back(std::make_unique<Worker>());
 }
 RestoreEngine::~RestoreEngine() = default;
 
@@ -175,25 +177,29 @@ void RestoreEngine::fetch(Window& window) {
     for (std::size_t i = segments_[s].first; i < segments_[s].last; ++i) bytes += window.wants[i].bytes;
     return bytes;
   };
-  /// Less is wanted of it than is stored: the rest is something else, and perhaps what deltas stand on.
-  const auto in_part = [&](std::size_t s) { return plain_of(s) < window.wants[segments_[s].first].stored_bytes; };
+  std::vector<std::uint64_t> item_at;  // where each item begins, if they were one file after the other
+  std::uint64_t items_bytes = 0;
+  for (const Item& item : window.items) {
+    item_at.push_back(items_bytes);
+    items_bytes += item.size;
+  }
+  const auto target_of = [&](std::size_t s) {
+    const Want& first = window.wants[segments_[s].first];
+    return item_at[first.item] + first.offset;
+  };
+  const auto apart = [](std::uint64_t a, std::uint64_t b) { return a > b ? a - b : b - a; };
   for (std::size_t s = 0; s < segments_.size();) {
     std::size_t end = s + 1;
     std::uint64_t plain = plain_of(s);
-    const bool kept = in_part(s);
-    while (!kept && end < segments_.size() && !in_part(end) && pack_of(end) == pack_of(s) && begin_of(end) >= end_of(end - 1) && begin_of(end) - end_of(end - 1) <= kGapBytes &&
-           end_of(end) - begin_of(s) <= kUnitBytes && plain < kUnitPlainBytes)
+    while (end < segments_.size() && pack_of(end) == pack_of(s) && begin_of(end) >= end_of(end - 1) && begin_of(end) - end_of(end - 1) <= kGapBytes &&
+           end_of(end) - begin_of(s) <= kUnitBytes && plain < kUnitPlainBytes && apart(target_of(end), target_of(s)) <= kUnitApart)
       plain += plain_of(end++);
-    units_.push_back({s, end, kept});
+    units_.push_back({s, end});
     s = end;
   }
   // In the order of what is written, not of packs: those who stored a file side by side have each made a pack of it, whose
   // deltas stand on the same bases, and who comes soon after another finds them open.
-  const auto target_of = [&](const Unit& unit) {
-    const Want& first = window.wants[segments_[unit.first].first];
-    return std::pair(first.item, first.offset);
-  };
-  std::stable_sort(units_.begin(), units_.end(), [&](const Unit& a, const Unit& b) { return target_of(a) < target_of(b); });
+  std::stable_sort(units_.begin(), units_.end(), [&](const Unit& a, const Unit& b) { return target_of(a.first) < target_of(b.first); });
   const std::size_t simple_tasks = (window.simple.size() + kSimplePerTask - 1) / kSimplePerTask;
   auto done = crew_.run(units_.size() + simple_tasks, [&](unsigned worker, std::size_t i) {
     if (stop_.stopped()) return;
@@ -216,40 +222,22 @@ void RestoreEngine::fetch_unit(Window& window, const Unit& unit, Worker& w) {
     progress_.now_at(first_item.directory->path());
   }
   bool whole = false;
-  if (reader && !unit.kept && (unit.last - unit.first > 1 || end - begin <= kSegmentStoredMax)) {
-    w.frames.resize(end - begin);
-    whole = static_cast<bool>((*reader)->read(begin, w.frames));
+  if (reader && (unit.last - unit.first > 1 || end - begin <= kSegmentStoredMax)) {
+    if (w.frames.size() < end - begin) w.frames.resize(end - begin);  // to shrink it would have it filled with zeros later
+    whole = static_cast<bool>((*reader)->read(begin, MutableBytes(w.frames).first(end - begin)));
     if (whole) tally_.bytes_fetched += end - begin;
   }
-  const auto open = [&w](ByteView frame) {
-    Unfolding unfolding{.identifies_bases = false};  // place_segment() identifies what comes out
-    return w.opener.open(frame, w.segment, unfolding);
-  };
   for (std::size_t s = unit.first; s < unit.last; ++s) {
     const Want& want = want_of(s);
     const std::uint64_t at = want.segment & UINT32_MAX;
-    Status opened;
-    w.kept.reset();
-    if (unit.kept) {
-      auto kept = chunks_.open_kept({.pack = pack, .offset = static_cast<std::uint32_t>(at), .stored_bytes = want.stored_bytes});
-      if (kept) w.kept = std::move(*kept);
-      else opened = std::move(kept.error());
-      if (kept) tally_.bytes_fetched += want.stored_bytes;
-    } else if (!reader) {
-      opened = reader.error();
-    } else if (want.stored_bytes > kSegmentStoredMax) {
-      opened = Error(Code::corrupt, "the index gives an impossible size");
-    } else if (whole) {
-      opened = open(ByteView(w.frames).subspan(at - begin, want.stored_bytes));
-    } else {  // perhaps only a part of the pack is gone: one by one
-      Buffer frame(want.stored_bytes);
-      opened = (*reader)->read(at, frame);
-      if (opened) {
-        tally_.bytes_fetched += frame.size();
-        opened = open(frame);
-      }
-    }
+    std::size_t distinct = 0;  // they are in order of chunks
+    for (std::size_t i = segments_[s].first; i < segments_[s].last; ++i) distinct += i == segments_[s].first || window.wants[i].chunk != window.wants[i - 1].chunk;
+    w.segment.reset();
+    auto opened = chunks_.open({.pack = pack, .offset = static_cast<std::uint32_t>(at), .stored_bytes = want.stored_bytes},
+                               whole ? ByteView(w.frames).subspan(at - begin, want.stored_bytes) : ByteView(), distinct);
+    if (opened && !whole) tally_.bytes_fetched += want.stored_bytes;
     if (opened) {
+      w.segment = std::move(*opened);
       place_segment(window, segments_[s], w);
       continue;
     }
@@ -259,7 +247,7 @@ void RestoreEngine::fetch_unit(Window& window, const Unit& unit, Worker& w) {
       place_segment(window, segments_[s], w);
       continue;
     }
-    if (reader) why.message = "pack " + pack.brief() + ", bytes " + human_count(at) + "-" + human_count(at + want.stored_bytes - 1) + ": " + why.message;
+    if (whole) why.message = "pack " + pack.brief() + ", bytes " + human_count(at) + "-" + human_count(at + want.stored_bytes - 1) + ": " + why.message;
     lose(window, segments_[s], why);
   }
 }
@@ -279,8 +267,7 @@ bool RestoreEngine::find_elsewhere(const Window& window, const Segment& segment,
   if (!any) return false;
   found.offsets.push_back(static_cast<std::uint32_t>(found.storage.size()));
   found.plain = found.storage;
-  w.kept.reset();
-  w.segment = std::move(found);
+  w.segment = std::make_shared<const OpenedSegment>(std::move(found));
   return true;
 }
 
@@ -290,7 +277,7 @@ void RestoreEngine::place_segment(Window& window, const Segment& segment, Worker
   // Identify each chunk once: wants are in order of chunks.
   w.views.clear();
   for (std::size_t i = 0; i < count; ++i)
-    if (i == 0 || want(i).chunk != want(i - 1).chunk) w.views.push_back(w.at_hand().chunk(want(i).chunk));
+    if (i == 0 || want(i).chunk != want(i - 1).chunk) w.views.push_back(w.segment->chunk(want(i).chunk));
   w.digests.resize(w.views.size());
   chunks_.vault().keys().chunk_hash().digest_many(w.views, w.digests);
   w.good.assign(count, false);
@@ -299,7 +286,7 @@ void RestoreEngine::place_segment(Window& window, const Segment& segment, Worker
     w.good[i] = w.views[distinct].size() == want(i).bytes && w.digests[distinct] == want(i).id.bytes;
   }
   // Perhaps one of its bases was something else than it should be: they are identified then.
-  if (!w.at_hand().bases_identified && std::find(w.good.begin(), w.good.end(), false) != w.good.end() && find_elsewhere(window, segment, w)) return place_segment(window, segment, w);
+  if (!w.segment->bases_identified && std::find(w.good.begin(), w.good.end(), false) != w.good.end() && find_elsewhere(window, segment, w)) return place_segment(window, segment, w);
   // Place file by file.
   w.order.resize(count);
   for (std::size_t i = 0; i < count; ++i) w.order[i] = static_cast<std::uint32_t>(i);
@@ -317,7 +304,7 @@ void RestoreEngine::place_segment(Window& window, const Segment& segment, Worker
         w.lost.push_back({at.offset, at.offset + at.bytes});
         continue;
       }
-      const ByteView content = w.at_hand().chunk(at.chunk);
+      const ByteView content = w.segment->chunk(at.chunk);
       bytes += content.size();
       Extent* last = w.extents.empty() ? nullptr : &w.extents.back();
       if (last != nullptr && last->offset + last->bytes.size() == at.offset && last->bytes.data() + last->bytes.size() == content.data())

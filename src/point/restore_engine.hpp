@@ -75,7 +75,6 @@ class RestoreEngine {
   };
   struct Unit {
     std::size_t first, last;  // segments, of one pack
-    bool kept;                // one segment, of which a part is wanted: the chunk reader keeps it
   };
   struct Piece {
     LargeFile* file;

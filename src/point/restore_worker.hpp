@@ -5,14 +5,10 @@
 
 namespace hf {
 
-/// Memory: the frames of one unit, one segment and its compressed form.
+/// Memory: the frames of one unit and one segment.
 struct RestoreEngine::Worker {
-  explicit Worker(ChunkReader& chunks) : opener(chunks.vault(), &chunks) {}
-  SegmentOpener opener;
   Buffer frames;
-  OpenedSegment segment;
-  std::shared_ptr<const OpenedSegment> kept;  // the chunk reader's, if it is that one which is at hand
-  const OpenedSegment& at_hand() const { return kept ? *kept : segment; }
+  std::shared_ptr<const OpenedSegment> segment;
   std::vector<ByteView> views;
   std::vector<Digest> digests;
   std::vector<std::uint32_t> order;

@@ -51,7 +51,6 @@ struct TreeGraph::Worker {
   explicit Worker(ChunkReader& chunks) : opener(chunks.vault(), &chunks) {}
   SegmentOpener opener;
   OpenedSegment segment;
-  Buffer frame;
   std::vector<ByteView> views;
   std::vector<Digest> digests;
   std::vector<GraphNode> children;
@@ -83,7 +82,7 @@ void TreeGraph::take(Worker& w, unsigned id, const Placed& p, ByteView content, 
 }
 
 void TreeGraph::read_segment(Worker& w, unsigned id, std::span<const Placed> group, const Look& look) {
-  const auto fetched = chunks_.fetch(group[0].place, w.opener, w.frame, w.segment);
+  const auto fetched = chunks_.fetch(group[0].place, w.opener, w.segment);
   w.views.clear();
   for (const Placed& p : group) w.views.push_back(fetched ? w.segment.chunk(p.place.chunk) : ByteView());
   w.digests.resize(w.views.size());

@@ -61,22 +61,46 @@ Result<std::shared_ptr<ObjectReader>> ChunkReader::pack(const PackId& id) {
   return reader;
 }
 
-Status ChunkReader::fetch(const ChunkPlace& place, SegmentOpener& opener, Buffer& frame, OpenedSegment& out) {
+Status ChunkReader::fetch(const ChunkPlace& place, SegmentOpener& opener, OpenedSegment& out) {
   Unfolding unfolding;
-  return fetch(place, opener, frame, out, unfolding);
+  return fetch(place, opener, out, unfolding);
 }
 
-Status ChunkReader::fetch(const ChunkPlace& place, SegmentOpener& opener, Buffer& frame, OpenedSegment& out, Unfolding& unfolding) {
+Result<ByteView> ChunkReader::fetch_frame(const ChunkPlace& place, SegmentOpener& opener) {
+  const auto reader = HF_TRY(pack(place.pack));
+  if (place.stored_bytes > kSegmentStoredMax) return Error(Code::corrupt, "the index gives an impossible size");
+  const MutableBytes frame = opener.frame(place.stored_bytes);
+  HF_TRY(reader->read(place.offset, frame));
+  return ByteView(frame);
+}
+
+Status ChunkReader::fetch(const ChunkPlace& place, SegmentOpener& opener, OpenedSegment& out, Unfolding& unfolding) {
   const auto doing = [&] {
     return "pack " + place.pack.brief() + ", bytes " + std::to_string(place.offset) + "-" + std::to_string(place.offset + place.stored_bytes - 1);
   };
-  const auto reader = HF_TRY(pack(place.pack));
-  if (place.stored_bytes > kSegmentStoredMax) return Error(Code::corrupt, doing() + ": the index gives an impossible size");
-  frame.resize(place.stored_bytes);
-  auto status = reader->read(place.offset, frame);
-  if (status) status = opener.open(frame, out, unfolding);
+  HF_TRY(pack(place.pack));  // which names it where it is gone
+  const auto frame = fetch_frame(place, opener);
+  auto status = frame ? opener.open(*frame, out, unfolding) : Status(frame.error());
   if (!status) return std::move(std::move(status).context(doing).error()).with_object("packs/" + place.pack.hex());
   return {};
+}
+
+std::unique_ptr<SegmentOpener> ChunkReader::take_opener() {
+  Lock lock(mutex_);
+  if (idle_openers_.empty()) return std::make_unique<SegmentOpener>(vault_, this);
+  auto opener = std::move(idle_openers_.back());
+  idle_openers_.pop_back();
+  return opener;
+}
+
+Result<std::pair<SegmentHead, std::size_t>> ChunkReader::head(const ChunkPlace& place) {
+  auto opener = take_opener();
+  const ByteView body = HF_TRY(opener->open_body(HF_TRY(fetch_frame(place, *opener))));
+  auto head = HF_TRY(SegmentHead::decode(body));
+  head.second += place.stored_bytes - body.size();
+  Lock lock(mutex_);
+  idle_openers_.push_back(std::move(opener));
+  return head;
 }
 
 std::shared_ptr<const OpenedSegment> ChunkReader::kept(const SegmentKey& key, const Unfolding& unfolding) {
@@ -87,15 +111,18 @@ std::shared_ptr<const OpenedSegment> ChunkReader::kept(const SegmentKey& key, co
 }
 
 void ChunkReader::keep(const SegmentKey& key, const std::shared_ptr<const OpenedSegment>& loaded) {
+  const auto size = [](const std::shared_ptr<const OpenedSegment>& s) { return s->storage.capacity(); };
   if (const auto at = by_key_.find(key); at != by_key_.end()) {  // two opened it after all, or nobody had identified its bases
-    if (!at->second->segment->bases_identified) at->second->segment = loaded;
+    if (at->second->segment->bases_identified) return;
+    cached_bytes_ += size(loaded) - size(at->second->segment);
+    at->second->segment = loaded;
     return;
   }
-  cached_bytes_ += loaded->plain.size();
+  cached_bytes_ += size(loaded);
   recent_.push_front({key, loaded});
   by_key_[key] = recent_.begin();
   while (cached_bytes_ > cache_bytes_max_ && recent_.size() > 1) {
-    cached_bytes_ -= recent_.back().segment->plain.size();
+    cached_bytes_ -= size(recent_.back().segment);
     by_key_.erase(recent_.back().key);
     recent_.pop_back();
   }
@@ -117,9 +144,9 @@ bool ChunkReader::waits_for_me(const SegmentKey& key) const {
   return false;
 }
 
-Result<std::shared_ptr<const OpenedSegment>> ChunkReader::segment(const ChunkPlace& place, Unfolding& unfolding, IfBusy if_busy) {
+Result<std::shared_ptr<const OpenedSegment>> ChunkReader::segment(const ChunkPlace& place, Unfolding& unfolding, const Asked& asked) {
+  constexpr std::size_t kSlackMax = 64u << 10;
   const SegmentKey key{place.pack, place.offset};
-  std::unique_ptr<Tools> tools;
   std::optional<Opening> opening;
   {
     Lock lock(mutex_);
@@ -127,7 +154,7 @@ Result<std::shared_ptr<const OpenedSegment>> ChunkReader::segment(const ChunkPla
       if (auto segment = kept(key, unfolding)) return segment;
       const auto busy = opening_.find(key);
       if (busy == opening_.end() || waits_for_me(key)) break;
-      if (if_busy == IfBusy::leave) return std::shared_ptr<const OpenedSegment>();
+      if (!asked.wait) return std::shared_ptr<const OpenedSegment>();
       waiting_.insert_or_assign(std::this_thread::get_id(), key);
       opened_.wait(mutex_);
       waiting_.erase(std::this_thread::get_id());
@@ -137,27 +164,31 @@ Result<std::shared_ptr<const OpenedSegment>> ChunkReader::segment(const ChunkPla
       return Error(Code::corrupt, "to open one segment too many others would have to be opened");
     }
     if (opening_.emplace(key, std::this_thread::get_id()).second) opening.emplace(*this, key);
-    if (!idle_tools_.empty()) {
-      tools = std::move(idle_tools_.back());
-      idle_tools_.pop_back();
-    }
   }
-  if (!tools) tools = std::make_unique<Tools>(vault_, this);
+  auto opener = take_opener();
   const std::shared_ptr<OpenedSegment> loaded(new OpenedSegment, [spares = spares_](OpenedSegment* s) {
     spares->give(std::move(s->storage));
     delete s;
   });
   loaded->storage = spares_->take();
-  HF_TRY(fetch(place, tools->opener, tools->frame, *loaded, unfolding));
+  if (asked.frame.empty()) HF_TRY(fetch(place, *opener, *loaded, unfolding));
+  else HF_TRY(opener->open(asked.frame, *loaded, unfolding));
+  const bool kept_for_others = asked.chunks_wanted < loaded->chunk_count();
+  if (kept_for_others && loaded->storage.capacity() > 2 * loaded->plain.size() + kSlackMax) {  // a small one in the memory of a large one
+    Buffer own(loaded->plain.begin(), loaded->plain.end());
+    std::swap(own, loaded->storage);
+    loaded->plain = loaded->storage;
+    spares_->give(std::move(own));
+  }
   Lock lock(mutex_);
-  idle_tools_.push_back(std::move(tools));
-  keep(key, loaded);
+  idle_openers_.push_back(std::move(opener));
+  if (kept_for_others) keep(key, loaded);
   return std::shared_ptr<const OpenedSegment>(loaded);
 }
 
-Result<std::shared_ptr<const OpenedSegment>> ChunkReader::open_kept(const ChunkPlace& place) {
+Result<std::shared_ptr<const OpenedSegment>> ChunkReader::open(const ChunkPlace& place, ByteView frame, std::size_t chunks_wanted) {
   Unfolding unfolding{.identifies_bases = false};
-  return segment(place, unfolding);
+  return segment(place, unfolding, {.frame = frame, .chunks_wanted = chunks_wanted});
 }
 
 void ChunkReader::open_ahead(std::span<const ChunkId> bases, Unfolding& unfolding) {
@@ -173,7 +204,7 @@ void ChunkReader::open_ahead(std::span<const ChunkId> bases, Unfolding& unfoldin
     if (std::find(seen.begin(), seen.end(), key) != seen.end()) continue;
     if (seen.size() == kAhead) return;
     seen.push_back(key);
-    if (!segment(*place, unfolding, IfBusy::leave)) return;
+    if (!segment(*place, unfolding, {.wait = false, .frame = {}})) return;
   }
 }
 
@@ -186,7 +217,7 @@ Buffer ChunkReader::Spares::take() {
 }
 
 void ChunkReader::Spares::give(Buffer buffer) {
-  constexpr std::size_t kSpares = 4, kSpareBytes = 4u << 20;
+  constexpr std::size_t kSpares = 3, kSpareBytes = 4u << 20;
   if (buffer.capacity() > kSpareBytes) return;
   Lock lock(mutex_);
   if (buffers_.size() < kSpares) buffers_.push_back(std::move(buffer));
@@ -194,7 +225,7 @@ void ChunkReader::Spares::give(Buffer buffer) {
 
 Result<LoadedChunk> ChunkReader::read_at(const ChunkId& id, const ChunkPlace& place, Unfolding& unfolding) {
   LoadedChunk out;
-  out.segment = HF_TRY(segment(place, unfolding));
+  out.segment = HF_TRY(segment(place, unfolding, {}));
   out.bytes = out.segment->chunk(place.chunk);
   const bool is_base = unfolding.depth > 0;
   if (is_base && !unfolding.identifies_bases) return out;

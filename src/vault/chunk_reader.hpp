@@ -19,7 +19,7 @@ namespace hf {
 /// the index of that hour tells. Where a pack is gone the index is loaded anew, and read() looks there too.
 class ChunkReader final : public BaseSource {
  public:
-  ChunkReader(const Vault& vault, const Index& index, std::size_t cache_bytes = 16u << 20) : vault_(vault), index_(index), cache_bytes_max_(cache_bytes) {}
+  ChunkReader(const Vault& vault, const Index& index, std::size_t cache_bytes = 32u << 20) : vault_(vault), index_(index), cache_bytes_max_(cache_bytes) {}
 
   /// Tries every place that the index knows, and where a pack is gone, every place that the index of now knows. Corrupt
   /// names the pack where the chunk is missing or damaged.
@@ -30,12 +30,15 @@ class ChunkReader final : public BaseSource {
   void open_ahead(std::span<const ChunkId> bases, Unfolding& unfolding) override;
   Result<ChunkPlace> locate(const ChunkId& id) const;
   Result<std::shared_ptr<ObjectReader>> pack(const PackId& id);
-  /// The segment at this place, kept for a while: for who wants a few chunks of it, while others may be bases of what comes
-  /// next. Its own bases are not identified: identify what comes out.
-  Result<std::shared_ptr<const OpenedSegment>> open_kept(const ChunkPlace& place);
-  /// Fetches and opens one segment past the cache (its bases come through it); `frame` is scratch, and the opener's
-  /// source of bases should be this reader.
-  Status fetch(const ChunkPlace& place, SegmentOpener& opener, Buffer& frame, OpenedSegment& out);
+  /// The segment at this place, for who wants so many of its chunks: unless that is all of it, it is kept for a while, since
+  /// others may be bases of what comes next. `frame`: it, where it was read already; else empty. Its own bases are not
+  /// identified: identify what comes out.
+  Result<std::shared_ptr<const OpenedSegment>> open(const ChunkPlace& place, ByteView frame, std::size_t chunks_wanted);
+  /// What the segment at this place says of itself, which needs none of its bases, and how many bytes of it are not payload.
+  Result<std::pair<SegmentHead, std::size_t>> head(const ChunkPlace& place);
+  /// Fetches and opens one segment past the cache (its bases come through it); the opener's source of
+  /// bases should be this reader.
+  Status fetch(const ChunkPlace& place, SegmentOpener& opener, OpenedSegment& out);
 
   const Vault& vault() const { return vault_; }
   /// The one that it was made with; locate() may know a newer one.
@@ -49,16 +52,21 @@ class ChunkReader final : public BaseSource {
   };
   Result<LoadedChunk> read(const ChunkId& id, Unfolding& unfolding);
   Result<LoadedChunk> read_by(const Index& index, const ChunkId& id, Unfolding& unfolding);
-  enum class IfBusy { wait, leave };
-  /// `leave`: nullptr where another thread is opening it.
-  Result<std::shared_ptr<const OpenedSegment>> segment(const ChunkPlace& place, Unfolding& unfolding, IfBusy if_busy = IfBusy::wait);
+  struct Asked {
+    bool wait = true;  ///< where another thread is opening it; else nullptr is what comes out then
+    ByteView frame;    ///< it, where it was read already
+    std::size_t chunks_wanted = 0;
+  };
+  Result<std::shared_ptr<const OpenedSegment>> segment(const ChunkPlace& place, Unfolding& unfolding, const Asked& asked);
   /// The segment, if it is kept and good for this purpose.
   std::shared_ptr<const OpenedSegment> kept(const SegmentKey& key, const Unfolding& unfolding) HF_REQUIRES(mutex_);
   void keep(const SegmentKey& key, const std::shared_ptr<const OpenedSegment>& loaded) HF_REQUIRES(mutex_);
   /// Does whoever opens it wait for this thread, perhaps by way of others? So it is where bases go round in a circle.
   bool waits_for_me(const SegmentKey& key) const HF_REQUIRES(mutex_);
   Result<LoadedChunk> read_at(const ChunkId& id, const ChunkPlace& place, Unfolding& unfolding);
-  Status fetch(const ChunkPlace& place, SegmentOpener& opener, Buffer& frame, OpenedSegment& out, Unfolding& unfolding);
+  Status fetch(const ChunkPlace& place, SegmentOpener& opener, OpenedSegment& out, Unfolding& unfolding);
+  /// Into the opener's memory.
+  Result<ByteView> fetch_frame(const ChunkPlace& place, SegmentOpener& opener);
   /// nullptr: the one that we were made with.
   std::shared_ptr<const Index> newer() const {
     Lock lock(newer_mutex_);
@@ -68,12 +76,7 @@ class ChunkReader final : public BaseSource {
   /// it can tell nothing new, or can't be read.
   std::shared_ptr<const Index> look_again(const std::shared_ptr<const Index>& read_with);
 
-  /// What one thread opens a segment with; kept between uses.
-  struct Tools {
-    Tools(const Vault& vault, BaseSource* bases) : opener(vault, bases) {}
-    SegmentOpener opener;
-    Buffer frame;
-  };
+  std::unique_ptr<SegmentOpener> take_opener();
   /// An entry of opening_, which goes whatever happens: others wait for that.
   class Opening {
    public:
@@ -108,7 +111,7 @@ class ChunkReader final : public BaseSource {
   std::map<std::thread::id, SegmentKey> waiting_ HF_GUARDED_BY(mutex_);
   Condition opened_;  // something left opening_
   std::list<std::pair<PackId, std::shared_ptr<ObjectReader>>> packs_ HF_GUARDED_BY(mutex_);  // newest first, at most 32
-  std::vector<std::unique_ptr<Tools>> idle_tools_ HF_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<SegmentOpener>> idle_openers_ HF_GUARDED_BY(mutex_);
   const std::shared_ptr<Spares> spares_ = std::make_shared<Spares>();  // segments may outlive the reader
 
   mutable Mutex newer_mutex_;  // held while an index is loaded: whoever else misses a pack waits for the same one

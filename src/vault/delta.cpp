@@ -5,21 +5,113 @@
 namespace hf {
 
 const DeltaLimits& delta_limits(PackClass pack_class) {
-  static constexpr DeltaLimits kData{4, 2u << 20, 3u << 20, 24u << 20};
+  static constexpr DeltaLimits kData{3, 2u << 20, 3u << 20, 12u << 20};
   static constexpr DeltaLimits kTree{2, 256u << 10, 3u << 18, 4u << 20};
   return pack_class == PackClass::data ? kData : kTree;
 }
 
-std::optional<DeltaBases::Base> DeltaBases::load(const ChunkId& id, unsigned depth_max) {
+std::shared_ptr<const DeltaBases::Shape> DeltaBases::shape_of(const ChunkPlace& place, unsigned depth_left) {
+  constexpr std::size_t kShapesBytesMax = 4u << 20, kNeedsMax = 1024;
+  const Place key{place.pack, place.offset};
+  {
+    Lock lock(mutex_);
+    if (const auto known = shapes_.find(key); known != shapes_.end()) return known->second;
+  }
+  auto head = reader_.head(place);
+  if (!head) return nullptr;
+  auto shape = std::make_shared<Shape>();
+  shape->head = std::move(head->first);
+  const SegmentHead& h = shape->head;
+  if (h.plain_bytes == 0) return nullptr;
+  shape->weight = static_cast<double>(place.stored_bytes - head->second) / h.plain_bytes;
+  shape->needs[key] = h.plain_bytes;
+  for (const ChunkId& id : h.bases) {
+    const auto at = index_.find(id);
+    if (!at || !*at || depth_left == 0) return nullptr;
+    const auto below = shape_of(**at, depth_left - 1);
+    if (!below || (*at)->chunk >= below->head.chunk_bytes.size()) return nullptr;
+    shape->base_ends.push_back((shape->base_ends.empty() ? 0 : shape->base_ends.back()) + below->head.chunk_bytes[(*at)->chunk]);
+    shape->depth = std::max(shape->depth, below->depth + 1);
+    if (!shape->needs.contains({(*at)->pack, (*at)->offset})) shape->needs.insert(below->needs.begin(), below->needs.end());
+    if (shape->needs.size() > kNeedsMax) return nullptr;
+  }
+  for (const auto& [segment, bytes] : shape->needs) shape->unfolded_bytes += bytes;
+  if (h.bases.empty()) {
+    seen_plain_.fetch_add(h.plain_bytes, std::memory_order_relaxed);
+    seen_stored_.fetch_add(place.stored_bytes, std::memory_order_relaxed);
+  }
+  const std::size_t bytes = 256 + h.chunk_bytes.size() * sizeof(h.chunk_bytes[0]) + h.bases.size() * sizeof(ChunkId) + shape->needs.size() * 96;
+  Lock lock(mutex_);
+  if (shapes_bytes_ + bytes > kShapesBytesMax) {
+    shapes_.clear();
+    shapes_bytes_ = 0;
+  }
+  if (shapes_.emplace(key, shape).second) shapes_bytes_ += bytes;
+  return shape;
+}
+
+std::optional<DeltaBases::Base> DeltaBases::find(const ChunkId& id) {
   const auto place = index_.find(id);
   if (!place || !*place) return std::nullopt;
-  auto chunk = reader_.read_from(id, **place);
-  if (!chunk || chunk->segment->depth >= depth_max) return std::nullopt;
-  if (chunk->segment->depth == 0) {
-    seen_plain_.fetch_add(chunk->segment->plain.size(), std::memory_order_relaxed);
-    seen_stored_.fetch_add((*place)->stored_bytes, std::memory_order_relaxed);
+  auto shape = shape_of(**place, kBaseDepthMax);
+  if (!shape || (*place)->chunk >= shape->head.chunk_bytes.size()) return std::nullopt;
+  return Base{id, **place, std::move(shape)};
+}
+
+DeltaBases::Step DeltaBases::under(const Base& base) {
+  // Chunks and bases of a segment run side by side: what a chunk stands on lies about as far from the beginning as it does.
+  // How far off that may be the lengths of both tell.
+  const Shape& shape = *base.shape;
+  if (shape.base_ends.empty() || shape.base_ends.back() == 0) return {};
+  std::uint64_t from = 0;
+  for (std::size_t i = 0; i < base.at.chunk; ++i) from += shape.head.chunk_bytes[i];
+  const std::uint64_t plain = shape.head.plain_bytes, below = shape.base_ends.back();
+  const std::uint64_t slack = std::min<std::uint64_t>((4u << 10) + (below > plain ? below - plain : plain - below), 64u << 10);
+  const auto number = [&](std::uint64_t at) {
+    const auto end = std::upper_bound(shape.base_ends.begin(), shape.base_ends.end(), std::min(at, below - 1));
+    return static_cast<std::size_t>(end - shape.base_ends.begin());
+  };
+  const auto mapped = [&](std::uint64_t at) { return at * below / plain; };
+  const std::size_t main = number(mapped(from + base.bytes() / 2)), last = number(mapped(from + base.bytes()) + slack);
+  const auto found = find(shape.head.bases[main]);
+  if (!found) return {};
+  Step out;
+  for (std::size_t i = number(mapped(from) - std::min(mapped(from), slack)); i <= last; ++i) {
+    auto beside = i == main ? found : find(shape.head.bases[i]);
+    if (!beside || beside->place() != found->place()) continue;
+    if (i == main) out.main = out.bases.size();
+    out.bases.push_back(std::move(*beside));
   }
-  return Base{std::move(*chunk), **place};
+  return out;
+}
+
+std::vector<DeltaBases::Base> DeltaBases::for_one_in_place_of(const ChunkId& id, const DeltaLimits& limits) {
+  auto found = find(id);
+  if (!found) return {};
+  std::vector<Step> way{{{std::move(*found)}, 0}};
+  if (way[0].shape().serves(limits)) return std::move(way[0].bases);
+  // Skip-deltas: a part of the way down is skipped, and the new delta holds all that has changed over that part, which is
+  // what the steps skipped hold, and what is new. As in a binary counter a step is skipped, too, that weighs less than
+  // what was gathered on the way to it, so that long steps come seldom, and lie at the bottom.
+  for (Step next = under(way[0].bases[0]); !next.bases.empty(); next = under(way.back().bases[way.back().main])) way.push_back(std::move(next));
+  const std::size_t bottom = way.size() - 1;
+  if (bottom == 0) return {};
+  double gathered = way[0].shape().weight;
+  for (std::size_t i = 1; i < bottom; ++i) gathered = std::min(gathered, way[i].shape().weight);
+  std::size_t at = 0;
+  do gathered += way[at++].shape().weight;
+  while (at < bottom && (!way[at].shape().serves(limits) || way[at].shape().weight < 2 * gathered));
+  // What would hold half as much as it does alone is better a base itself, for all that come after it.
+  if (way[bottom].shape().depth == 0 && 2 * gathered >= way[bottom].shape().weight) return {};
+  return way[at].shape().serves(limits) ? std::move(way[at].bases) : std::vector<Base>();
+}
+
+std::optional<LoadedChunk> DeltaBases::load(const Base& base) {
+  auto segment = reader_.open(base.at, {}, 0);
+  if (!segment) return std::nullopt;
+  const ByteView bytes = (*segment)->chunk(base.at.chunk);
+  if (bytes.size() != base.bytes()) return std::nullopt;
+  return LoadedChunk{std::move(*segment), bytes};
 }
 
 double DeltaBases::ratio_alone() const {
@@ -29,49 +121,78 @@ double DeltaBases::ratio_alone() const {
 
 DeltaSegment::Taken DeltaSegment::take(const NewChunk& chunk, ByteView bytes, std::span<const ChunkRef> near) {
   if (!empty() && (plain_.size() + bytes.size() > limits_.plain_bytes || chunks_.size() == kChunksPerSegmentMax)) return Taken::full;
-  std::vector<std::pair<ChunkId, DeltaBases::Base>> fresh;
+  const bool has_much = plain_.size() >= kMuchOfOne * stands_on_.size();
+  std::vector<std::pair<DeltaBases::Base, LoadedChunk>> fresh;
   std::size_t prefix = prefix_.size();
-  std::uint64_t unfolded = unfolded_bytes_;
+  auto unfolded = unfolded_bytes_;
+  std::map<DeltaBases::Place, std::uint32_t> more;  // to be unfolded
+  std::unordered_set<ChunkId> seen;
   bool any = false;
-  std::vector<std::pair<PackId, std::uint32_t>> places;
   for (const ChunkRef& ref : near) {
     if (base_set_.contains(ref.id)) {
       any = true;
       continue;
     }
-    auto base = bases_.load(ref.id, limits_.depth_max);
-    if (!base) continue;
-    const std::pair<PackId, std::uint32_t> place{base->place.pack, base->place.offset};
-    const bool known = unfolded_.contains(place) || std::find(places.begin(), places.end(), place) != places.end();
-    const std::uint64_t more = known ? 0 : base->chunk.segment->unfolded_bytes;
-    if (prefix + base->chunk.bytes.size() > limits_.prefix_bytes || unfolded + more > limits_.unfolded_max || base_ids_.size() + fresh.size() >= kBasesPerSegmentMax) {
-      if (!empty()) return Taken::full;
-      continue;  // it alone is too much
+    for (DeltaBases::Base& base : bases_.for_one_in_place_of(ref.id, limits_)) {
+      if (base_set_.contains(base.id) || !seen.insert(base.id).second) {
+        any = true;
+        continue;
+      }
+      if (!empty() && has_much && !stands_on_.contains(base.place())) return Taken::full;
+      const std::uint64_t before = unfolded;
+      std::vector<DeltaBases::Place> added;
+      for (const auto& [place, size] : base.shape->needs) {
+        if (unfolded_.contains(place) || !more.emplace(place, size).second) continue;
+        added.push_back(place);
+        unfolded += size;
+      }
+      std::optional<LoadedChunk> loaded;
+      if (prefix + base.bytes() > limits_.prefix_bytes || unfolded > limits_.unfolded_max || base_ids_.size() + fresh.size() >= kBasesPerSegmentMax) {
+        if (!empty()) return Taken::full;
+      } else {
+        loaded = bases_.load(base);
+      }
+      if (!loaded) {  // it alone is too much, or can't be read
+        for (const DeltaBases::Place& place : added) more.erase(place);
+        unfolded = before;
+        continue;
+      }
+      prefix += base.bytes();
+      fresh.emplace_back(std::move(base), std::move(*loaded));
+      any = true;
     }
-    if (!known) places.push_back(place);
-    prefix += base->chunk.bytes.size();
-    unfolded += more;
-    fresh.emplace_back(ref.id, std::move(*base));
-    any = true;
   }
   if (!any) return Taken::no;
-  for (const auto& [id, base] : fresh) {
-    if (!base_set_.insert(id).second) continue;
-    base_ids_.push_back(id);
-    append(prefix_, base.chunk.bytes);
-    depth_ = std::max(depth_, base.chunk.segment->depth + 1);
+  for (const auto& [base, loaded] : fresh) {
+    base_set_.insert(base.id);
+    base_ids_.push_back(base.id);
+    base_begins_.push_back(prefix_.size());
+    stands_on_.insert(base.place());
+    append(prefix_, loaded.bytes);
+    depth_ = std::max(depth_, base.shape->depth + 1);
   }
-  unfolded_.insert(places.begin(), places.end());
+  unfolded_.merge(more);
   unfolded_bytes_ = unfolded;
   chunks_.push_back(chunk);
   append(plain_, bytes);
   return Taken::yes;
 }
 
+bool DeltaSegment::bases_are_right() const {
+  std::vector<ByteView> views;
+  for (std::size_t i = 0; i < base_begins_.size(); ++i) {
+    const std::size_t end = i + 1 < base_begins_.size() ? base_begins_[i + 1] : prefix_.size();
+    views.push_back(ByteView(prefix_).subspan(base_begins_[i], end - base_begins_[i]));
+  }
+  std::vector<Digest> digests(views.size());
+  bases_.chunk_hash().digest_many(views, digests);
+  return std::equal(digests.begin(), digests.end(), base_ids_.begin(), [](const Digest& d, const ChunkId& id) { return d == id.bytes; });
+}
+
 Status DeltaSegment::seal(PackWriter& pack, Compressor& compressor) {
   if (empty()) return {};
   const DeltaPrefix against{base_ids_, prefix_};
-  HF_TRY(pack.add_segment(chunks_, plain_, compressor, &against));
+  HF_TRY(pack.add_segment(chunks_, plain_, compressor, bases_are_right() ? &against : nullptr));
   if (const SegmentInfo& made = pack.last_segment(); !made.bases.empty()) {
     DeltaTally& t = bases_.tally;
     t.bytes_plain += plain_.size();
@@ -84,7 +205,9 @@ Status DeltaSegment::seal(PackWriter& pack, Compressor& compressor) {
   plain_.clear();
   prefix_.clear();
   base_ids_.clear();
+  base_begins_.clear();
   base_set_.clear();
+  stands_on_.clear();
   unfolded_.clear();
   unfolded_bytes_ = 0;
   depth_ = 0;

@@ -136,13 +136,91 @@ TEST_F(DeltaTest, generations_stay_within_the_depth_and_all_come_back) {
     alone += o.delta == 0;
   }
   EXPECT_EQ(deepest, delta_limits(PackClass::data).depth_max);
-  EXPECT_EQ(alone, 25u / (deepest + 1));  // each is the base of as many as may stand on one another
+  EXPECT_EQ(alone, 0u) << "where it would be too deep, it stands on what the last one stands on";
   for (const Buffer& v : versions) EXPECT_TRUE(comes_back(v));
   const auto index = *Index::load(*vault);
   const DeltaFigures f = *delta_figures(*vault, *index);
   EXPECT_EQ(f.depth_max, deepest);
   EXPECT_EQ(f.segments, 25u - alone);
   EXPECT_GT(f.bytes_saved, f.bytes_stored);
+}
+
+// Each version of a file stood on two or three segments of the one before, which each stood on two or three: from the third
+// on so much had to be open for one segment that its chunks were stored alone, and what stood on them was opened again and again.
+TEST_F(DeltaTest, a_long_history_of_much_that_changes_stays_narrow_and_small) {
+  constexpr std::size_t kChunk = 60'000, kChunks = 120, kVersions = 16;  // 7 MB, and four segments in each version
+  std::vector<std::vector<Buffer>> versions(1);
+  std::vector<Change> changes;
+  for (std::size_t i = 0; i < kChunks; ++i) changes.push_back({versions[0].emplace_back(noise(kChunk)), {}});
+  const std::uint64_t first = store(changes).stored;
+  std::uint64_t growth = 0;
+  for (std::size_t v = 1; v < kVersions; ++v) {
+    changes.clear();
+    for (const Buffer& old : versions.back()) changes.push_back({edited(old, 5), {ref(old)}});
+    const Outcome o = store(changes);
+    EXPECT_GE(o.delta, kChunks * kChunk * 99 / 100) << v;
+    EXPECT_LE(o.depth, delta_limits(PackClass::data).depth_max);
+    growth += o.stored;
+    auto& now = versions.emplace_back();
+    for (Change& c : changes) now.push_back(std::move(c.chunk));
+  }
+  EXPECT_LT(growth, first / 10);
+  const auto index = *Index::load(*vault);
+  SegmentOpener opener(*vault);
+  std::size_t deltas = 0, narrow = 0;
+  for (const IndexedPack& pack : index->packs())
+    ASSERT_TRUE(for_each_delta(*vault, opener, pack.id, [&](const SegmentInfo& s) -> Status {
+      std::set<std::pair<PackId, std::uint32_t>> stands_on;
+      for (const ChunkId& id : s.bases) {
+        const auto at = *index->find(id);
+        stands_on.insert({at->pack, at->offset});
+      }
+      ++deltas;
+      narrow += stands_on.size() == 1;
+      return {};
+    }));
+  EXPECT_GE(narrow, deltas * 9 / 10);
+  EXPECT_LE(deltas, 6 * (kVersions - 1)) << "and not cut into ever smaller pieces";
+  ChunkReader reader(*vault, *index);
+  for (const auto& version : versions)
+    for (const Buffer& chunk : version) {
+      const auto back = reader.read(ref(chunk).id);
+      ASSERT_TRUE(back) << back.error().message;
+      EXPECT_TRUE(std::equal(back->bytes.begin(), back->bytes.end(), chunk.begin(), chunk.end()));
+    }
+}
+
+TEST_F(DeltaTest, what_has_changed_by_half_is_a_base_again) {
+  std::vector<Buffer> versions{noise(100'000)};
+  store(versions[0]);
+  unsigned alone = 0;
+  for (int i = 0; i < 24; ++i) {
+    const Buffer fresh = noise(10'000);
+    versions.push_back(versions.back());
+    std::copy(fresh.begin(), fresh.end(), versions.back().begin() + static_cast<std::ptrdiff_t>(random() % 90'000));
+    alone += store(versions.back(), {versions[versions.size() - 2]}).delta == 0;
+  }
+  EXPECT_GE(alone, 2u);
+  EXPECT_LE(alone, 6u);
+  for (const Buffer& v : versions) EXPECT_TRUE(comes_back(v));
+}
+
+TEST_F(DeltaTest, nothing_is_stored_against_a_base_that_is_something_else) {
+  const Buffer old = noise(100'000), now = edited(old), other = noise(100'000);
+  {
+    auto pack = *PackWriter::begin(*vault, PackClass::data);
+    Compressor compressor(3);
+    const NewChunk lie{ref(old).id, static_cast<std::uint32_t>(other.size())};
+    ASSERT_TRUE(pack->add_segment({&lie, 1}, other, compressor));
+    ASSERT_TRUE(pack->finish());
+  }
+  RebuildReport report;
+  Progress progress;
+  ASSERT_TRUE(rebuild(*vault, report, progress));
+  ASSERT_TRUE(*(*Index::load(*vault))->find(ref(old).id));
+  EXPECT_EQ(store(edited(other), {old}).delta, 0u) << "though it is much like what lies there";
+  EXPECT_EQ(store(now, {old}).delta, 0u);
+  EXPECT_TRUE(comes_back(now));
 }
 
 TEST_F(DeltaTest, chains_that_split_and_join_come_back_in_any_order_of_reading) {

@@ -16,9 +16,11 @@ Result<ByteView> SegmentOpener::open_frame(ByteView frame, SealedKind kind) {
     keyed_epoch_ = epoch_code(h.epoch, h.by_writer);
     keyed_salt_ = h.salt;
   }
-  plain_.resize(h.stored_bytes - Aead::kTagBytes);
-  HF_TRY(aead_.open(h.ordinal, associated_data(vault_.id(), frame.first(FrameHeader::kBytes)), frame.subspan(FrameHeader::kBytes), plain_));
-  return ByteView(plain_);
+  const bool in_place = frame.data() == plain_.data();
+  const std::size_t begin = in_place ? FrameHeader::kBytes : 0, bytes = h.stored_bytes - Aead::kTagBytes;
+  const MutableBytes body = plain(begin + bytes).subspan(begin);
+  HF_TRY(aead_.open(h.ordinal, associated_data(vault_.id(), frame.first(FrameHeader::kBytes)), frame.subspan(FrameHeader::kBytes), body));
+  return ByteView(body);
 }
 
 Result<SegmentOpener::Prefix> SegmentOpener::gather_prefix(const std::vector<ChunkId>& bases, OpenedSegment& out, Unfolding& unfolding) {
@@ -28,7 +30,6 @@ Result<SegmentOpener::Prefix> SegmentOpener::gather_prefix(const std::vector<Chu
   prefix_.clear();
   out.bases_identified = unfolding.identifies_bases;
   Prefix prefix;
-  std::vector<const OpenedSegment*> counted;
   Status status;
   bases_->open_ahead(bases, unfolding);
   for (const ChunkId& id : bases) {
@@ -42,11 +43,6 @@ Result<SegmentOpener::Prefix> SegmentOpener::gather_prefix(const std::vector<Chu
       break;
     }
     const std::shared_ptr<const OpenedSegment>& s = loaded->segment;
-    out.depth = std::max(out.depth, s->depth + 1);
-    if (std::find(counted.begin(), counted.end(), s.get()) == counted.end()) {
-      counted.push_back(s.get());
-      out.unfolded_bytes += s->unfolded_bytes;
-    }
     // What was stored together lies together: then nothing is copied.
     if (prefix.bytes.empty()) {
       prefix = {loaded->bytes, s};
@@ -72,8 +68,6 @@ Status SegmentOpener::open(ByteView frame, OpenedSegment& out, Unfolding& unfold
   base_failed_ = false;
   const ByteView body = HF_TRY(open_frame(frame, SealedKind::segment));
   const auto [head, head_bytes] = HF_TRY(SegmentHead::decode(body));
-  out.depth = 0;
-  out.unfolded_bytes = head.plain_bytes;
   out.bases_identified = true;
   Prefix prefix;
   if (!head.bases.empty()) {
@@ -96,8 +90,8 @@ Status SegmentOpener::open(ByteView frame, OpenedSegment& out, Unfolding& unfold
     out.plain = out.storage;
     return decompressor_.decompress(body.subspan(head_bytes), out.storage, prefix.bytes);
   }
-  std::swap(out.storage, plain_);  // `body` is all of it
-  out.plain = ByteView(out.storage).subspan(head_bytes);
+  std::swap(out.storage, plain_);  // `body` is in it, and stays where it is
+  out.plain = body.subspan(head_bytes);
   return {};
 }
 

@@ -18,9 +18,7 @@ struct OpenedSegment {
   Buffer storage;
   ByteView plain;  ///< in `storage`: what was stored as it is begins behind its head, and is not copied
   std::vector<std::uint32_t> offsets;  ///< of each chunk, and the end
-  unsigned depth = 0;                 ///< 0: it needs no other segment; else one more than the deepest base
   bool bases_identified = true;       ///< false: opened with Unfolding::identifies_bases off
-  std::uint64_t unfolded_bytes = 0;   ///< plaintext of it and of every segment that had to be open for it
   std::size_t chunk_count() const { return offsets.empty() ? 0 : offsets.size() - 1; }
   /// Empty where there is no such chunk.
   ByteView chunk(std::size_t i) const {
@@ -65,6 +63,8 @@ class SegmentOpener {
   /// Of a delta segment whose base can't be read it names the base; see base_failed().
   Status open(ByteView frame, OpenedSegment& out);
   Status open(ByteView frame, OpenedSegment& out, Unfolding& unfolding);
+  /// Where to read a frame of so many bytes to, for the next open() of it, which needs no memory for the sealed bytes then.
+  MutableBytes frame(std::size_t bytes) { return plain(bytes); }
   /// True where the last open() failed because of a base: what is sealed in the segment itself is well.
   bool base_failed() const { return base_failed_; }
   /// Head and payload of a segment as they were sealed; a loan until the next call.
@@ -86,6 +86,11 @@ class SegmentOpener {
   bool base_failed_ = false;
   Aead aead_;
   Decompressor decompressor_;
+  /// So much of plain_, which never shrinks: to grow it again would write zeros.
+  MutableBytes plain(std::size_t bytes) {
+    if (plain_.size() < bytes) plain_.resize(bytes);
+    return MutableBytes(plain_).first(bytes);
+  }
   Buffer plain_;
   Salt keyed_salt_{};
   std::uint32_t keyed_epoch_ = 0;  // as headers hold it; 0: no key set yet

@@ -39,7 +39,15 @@ Result<bool> ChunkWriter::add(const ChunkId& id, ByteView chunk, std::span<const
   if (!chunks_.empty() && (plain_.size() + chunk.size() > segment_bytes_ || chunks_.size() == kChunksPerSegmentMax)) HF_TRY(seal_segment());
   chunks_.push_back({id, static_cast<std::uint32_t>(chunk.size())});
   append(plain_, chunk);
+  part_bytes_ += chunk.size();
   return true;
+}
+
+Status ChunkWriter::part_ends() {
+  const bool little = part_bytes_ < segment_bytes_ / 2;
+  part_bytes_ = 0;
+  HF_TRY(seal_delta());
+  return little ? seal_segment() : Status();
 }
 
 Result<bool> ChunkWriter::add_delta(const ChunkId& id, ByteView chunk, std::span<const ChunkRef> near) {

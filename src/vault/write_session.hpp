@@ -35,6 +35,9 @@ class ChunkWriter {
   /// Stores the chunk unless the vault has it or another worker is storing it; gives true if it was new.
   /// `near`: chunks that the vault has, which may be much like it; it is stored as what differs from them where that pays.
   Result<bool> add(const ChunkId& id, ByteView chunk, std::span<const ChunkRef> near = {});
+  /// What comes next lies elsewhere, so that it and what came since the last call will rarely be read together. Where that
+  /// was little, it becomes segments of its own, so that what changed in one place over time stands on few segments.
+  Status part_ends();
   /// Seals what is gathered and finishes the pack.
   Status finish();
   /// A copy of a small object into the pack being written (or a new one).
@@ -54,6 +57,7 @@ class ChunkWriter {
   Compressor compressor_;
   std::vector<NewChunk> chunks_;
   Buffer plain_;
+  std::size_t part_bytes_ = 0;  // of what is no delta, since the last part ended
   std::unique_ptr<DeltaSegment> delta_;  // made when first needed
   std::unique_ptr<PackWriter> pack_;
 };
