@@ -66,11 +66,10 @@ Status ChunkReader::fetch(const ChunkPlace& place, SegmentOpener& opener, Opened
   return fetch(place, opener, out, unfolding);
 }
 
-Result<ByteView> ChunkReader::fetch_frame(const ChunkPlace& place, SegmentOpener& opener) {
-  const auto reader = HF_TRY(pack(place.pack));
+Result<ByteView> ChunkReader::read_frame(ObjectReader& pack, const ChunkPlace& place, SegmentOpener& opener) {
   if (place.stored_bytes > kSegmentStoredMax) return Error(Code::corrupt, "the index gives an impossible size");
   const MutableBytes frame = opener.frame(place.stored_bytes);
-  HF_TRY(reader->read(place.offset, frame));
+  HF_TRY(pack.read(place.offset, frame));
   return ByteView(frame);
 }
 
@@ -78,8 +77,8 @@ Status ChunkReader::fetch(const ChunkPlace& place, SegmentOpener& opener, Opened
   const auto doing = [&] {
     return "pack " + place.pack.brief() + ", bytes " + std::to_string(place.offset) + "-" + std::to_string(place.offset + place.stored_bytes - 1);
   };
-  HF_TRY(pack(place.pack));  // which names it where it is gone
-  const auto frame = fetch_frame(place, opener);
+  const auto reader = HF_TRY(pack(place.pack));
+  const auto frame = read_frame(*reader, place, opener);
   auto status = frame ? opener.open(*frame, out, unfolding) : Status(frame.error());
   if (!status) return std::move(std::move(status).context(doing).error()).with_object("packs/" + place.pack.hex());
   return {};
@@ -94,8 +93,9 @@ std::unique_ptr<SegmentOpener> ChunkReader::take_opener() {
 }
 
 Result<std::pair<SegmentHead, std::size_t>> ChunkReader::head(const ChunkPlace& place) {
+  const auto reader = HF_TRY(pack(place.pack));
   auto opener = take_opener();
-  const ByteView body = HF_TRY(opener->open_body(HF_TRY(fetch_frame(place, *opener))));
+  const ByteView body = HF_TRY(opener->open_body(HF_TRY(read_frame(*reader, place, *opener))));
   auto head = HF_TRY(SegmentHead::decode(body));
   head.second += place.stored_bytes - body.size();
   Lock lock(mutex_);

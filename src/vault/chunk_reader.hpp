@@ -66,7 +66,7 @@ class ChunkReader final : public BaseSource {
   Result<LoadedChunk> read_at(const ChunkId& id, const ChunkPlace& place, Unfolding& unfolding);
   Status fetch(const ChunkPlace& place, SegmentOpener& opener, OpenedSegment& out, Unfolding& unfolding);
   /// Into the opener's memory.
-  Result<ByteView> fetch_frame(const ChunkPlace& place, SegmentOpener& opener);
+  static Result<ByteView> read_frame(ObjectReader& pack, const ChunkPlace& place, SegmentOpener& opener);
   /// nullptr: the one that we were made with.
   std::shared_ptr<const Index> newer() const {
     Lock lock(newer_mutex_);

@@ -121,7 +121,7 @@ double DeltaBases::ratio_alone() const {
 
 DeltaSegment::Taken DeltaSegment::take(const NewChunk& chunk, ByteView bytes, std::span<const ChunkRef> near) {
   if (!empty() && (plain_.size() + bytes.size() > limits_.plain_bytes || chunks_.size() == kChunksPerSegmentMax)) return Taken::full;
-  const bool has_much = plain_.size() >= kMuchOfOne * stands_on_.size();
+  const bool has_much = !empty() && plain_.size() >= kMuchOfOne * stands_on_.size();
   std::vector<std::pair<DeltaBases::Base, LoadedChunk>> fresh;
   std::size_t prefix = prefix_.size();
   auto unfolded = unfolded_bytes_;
@@ -138,25 +138,19 @@ DeltaSegment::Taken DeltaSegment::take(const NewChunk& chunk, ByteView bytes, st
         any = true;
         continue;
       }
-      if (!empty() && has_much && !stands_on_.contains(base.place())) return Taken::full;
-      const std::uint64_t before = unfolded;
-      std::vector<DeltaBases::Place> added;
-      for (const auto& [place, size] : base.shape->needs) {
-        if (unfolded_.contains(place) || !more.emplace(place, size).second) continue;
-        added.push_back(place);
-        unfolded += size;
-      }
-      std::optional<LoadedChunk> loaded;
-      if (prefix + base.bytes() > limits_.prefix_bytes || unfolded > limits_.unfolded_max || base_ids_.size() + fresh.size() >= kBasesPerSegmentMax) {
+      if (has_much && !stands_on_.contains(base.place())) return Taken::full;
+      std::uint64_t added = 0;
+      for (const auto& [place, size] : base.shape->needs)
+        if (!unfolded_.contains(place) && !more.contains(place)) added += size;
+      if (prefix + base.bytes() > limits_.prefix_bytes || unfolded + added > limits_.unfolded_max || base_ids_.size() + fresh.size() >= kBasesPerSegmentMax) {
         if (!empty()) return Taken::full;
-      } else {
-        loaded = bases_.load(base);
+        continue;  // it alone is too much
       }
-      if (!loaded) {  // it alone is too much, or can't be read
-        for (const DeltaBases::Place& place : added) more.erase(place);
-        unfolded = before;
-        continue;
-      }
+      auto loaded = bases_.load(base);
+      if (!loaded) continue;
+      for (const auto& [place, size] : base.shape->needs)
+        if (!unfolded_.contains(place)) more.emplace(place, size);
+      unfolded += added;
       prefix += base.bytes();
       fresh.emplace_back(std::move(base), std::move(*loaded));
       any = true;

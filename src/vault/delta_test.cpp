@@ -74,6 +74,17 @@ struct DeltaTest : testing::Test {
     const auto back = read(chunk);
     return back && *back == chunk;
   }
+  /// A pack that holds the one where its directory says the other is, and an index that tells of it: no writer makes that.
+  void store_under_the_name_of(const Buffer& chunk, const Buffer& other) {
+    auto pack = *PackWriter::begin(*vault, PackClass::data);
+    Compressor compressor(3);
+    const NewChunk lie{ref(chunk).id, static_cast<std::uint32_t>(other.size())};
+    ASSERT_TRUE(pack->add_segment({&lie, 1}, other, compressor));
+    ASSERT_TRUE(pack->finish());
+    RebuildReport report;
+    Progress progress;
+    ASSERT_TRUE(rebuild(*vault, report, progress));
+  }
   ObjectName pack_of(const Buffer& chunk) {
     const auto index = *Index::load(*vault);
     return {ObjectKind::pack, (*index->find(ref(chunk).id))->pack.hex()};
@@ -207,16 +218,7 @@ TEST_F(DeltaTest, what_has_changed_by_half_is_a_base_again) {
 
 TEST_F(DeltaTest, nothing_is_stored_against_a_base_that_is_something_else) {
   const Buffer old = noise(100'000), now = edited(old), other = noise(100'000);
-  {
-    auto pack = *PackWriter::begin(*vault, PackClass::data);
-    Compressor compressor(3);
-    const NewChunk lie{ref(old).id, static_cast<std::uint32_t>(other.size())};
-    ASSERT_TRUE(pack->add_segment({&lie, 1}, other, compressor));
-    ASSERT_TRUE(pack->finish());
-  }
-  RebuildReport report;
-  Progress progress;
-  ASSERT_TRUE(rebuild(*vault, report, progress));
+  store_under_the_name_of(old, other);
   ASSERT_TRUE(*(*Index::load(*vault))->find(ref(old).id));
   EXPECT_EQ(store(edited(other), {old}).delta, 0u) << "though it is much like what lies there";
   EXPECT_EQ(store(now, {old}).delta, 0u);
@@ -419,16 +421,7 @@ TEST_F(DeltaTest, a_base_that_is_another_in_one_place_is_found_in_the_next) {
   store(old);
   store(now, {old});
   store(newest, {now});
-  {
-    auto pack = *PackWriter::begin(*vault, PackClass::data);
-    Compressor compressor(3);
-    const NewChunk lie{ref(old).id, static_cast<std::uint32_t>(other.size())};
-    ASSERT_TRUE(pack->add_segment({&lie, 1}, other, compressor));
-    ASSERT_TRUE(pack->finish());
-  }
-  RebuildReport report;
-  Progress progress;
-  ASSERT_TRUE(rebuild(*vault, report, progress));
+  store_under_the_name_of(old, other);
   const auto index = *Index::load(*vault);
   const auto places = *index->find_all(ref(old).id);
   ASSERT_EQ(places.size(), 2u);
