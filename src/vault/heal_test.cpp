@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "platform/sim_env.hpp"
@@ -264,6 +265,30 @@ TEST(ParityOfAVault, every_pack_that_a_backup_writes_gets_it_and_only_where_it_i
     EXPECT_TRUE(parity->check());
   }
   EXPECT_TRUE(list_parity(without->store())->objects.empty());
+}
+
+// Killed between the two: whoever takes the pack over makes what it lacks.
+TEST(ParityOfAVault, of_a_pack_whose_writer_died_before_it_is_made_by_the_next) {
+  const auto env = make_real_env();
+  for (const bool wanted : {true, false}) {
+    const auto vault = vault_in(*env, make_memory_store(), wanted);
+    const std::vector<PackId> before = packs_of(vault->store());
+    {
+      auto session = *WriteSession::begin(*vault);
+      auto writer = session->data_writer();
+      const Buffer chunk = noise(50'000, 1'000);
+      ASSERT_TRUE(*writer->add(vault->keys().chunk_hash().id(chunk), chunk));
+      ASSERT_TRUE(writer->finish());
+    }
+    std::vector<PackId> left = packs_of(vault->store());
+    std::erase_if(left, [&](const PackId& id) { return std::find(before.begin(), before.end(), id) != before.end(); });
+    ASSERT_EQ(left.size(), 1u);
+    if (wanted) {
+      ASSERT_TRUE(vault->store().remove(parity_name(left[0])));
+    }
+    ASSERT_TRUE(WriteSession::begin(*vault));
+    EXPECT_EQ(list_parity(vault->store())->objects.contains(left[0]), wanted);
+  }
 }
 
 TEST(ParityOfAVault, is_added_where_it_lacks_and_removed) {

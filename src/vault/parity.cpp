@@ -73,6 +73,13 @@ Result<std::uint64_t> make_parity(ObjectStore& store, const PackId& pack, unsign
   return bytes;
 }
 
+Status protect(ObjectStore& store, const PackId& pack) {
+  const auto choice = HF_TRY(parity_choice(store));
+  if (!choice || store.open(parity_name(pack))) return {};
+  HF_TRY(make_parity(store, pack, choice->percent));
+  return {};
+}
+
 std::unique_ptr<ParityStream> ParityStream::begin(ObjectStore& store) {
   const auto choice = parity_choice(store);
   if (!choice || !*choice) return nullptr;

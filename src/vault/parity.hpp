@@ -3,8 +3,9 @@
 // None of it needs a key.
 //
 // Crash story: a pack is durable before its parity is begun, and parity is never a reason to lose a backup. A pack without
-// it is whole and merely unprotected; `parity add` fills in what is missing, and can be broken off at any time. Parity that
-// no pack belongs to any more is a leftover that does no harm.
+// it is whole and merely unprotected; the session that takes over the packs of one that died makes what those lack, and
+// `parity add` fills in what is missing anywhere, and can be broken off at any time. Parity that no pack belongs to any more
+// is a leftover that does no harm.
 
 #include <map>
 #include <memory>
@@ -34,6 +35,8 @@ Status choose_parity(ObjectStore& store, const std::optional<ParityChoice>& choi
 /// Reads a pack and stores its parity, in place of one that may be there. Corrupt where the pack is not what its name
 /// says; gives the bytes of the parity.
 Result<std::uint64_t> make_parity(ObjectStore& store, const PackId& pack, unsigned percent = kParityPercent);
+/// Makes the parity of a pack that lacks it, where the vault wants any.
+Status protect(ObjectStore& store, const PackId& pack);
 
 /// Parity of a pack on its way to the store.
 class ParityStream {

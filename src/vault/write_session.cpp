@@ -195,6 +195,7 @@ Status WriteSession::adopt(const Index& all) {
       if (!stands) continue;
       for (const IndexEntry& e : o.pack.entries) known.insert(e.key);
       HF_TRY(pack_finished(o.pack));
+      static_cast<void>(protect(vault_.store(), o.pack.pack.id));  // its writer may have died before; never a reason not to back up
       o.taken = more = true;
     }
   }
