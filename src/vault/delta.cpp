@@ -5,7 +5,7 @@
 namespace hf {
 
 const DeltaLimits& delta_limits(PackClass pack_class) {
-  static constexpr DeltaLimits kData{3, 2u << 20, 3u << 20, 12u << 20};
+  static constexpr DeltaLimits kData{4, 2u << 20, 3u << 20, 12u << 20};
   static constexpr DeltaLimits kTree{2, 256u << 10, 3u << 18, 4u << 20};
   return pack_class == PackClass::data ? kData : kTree;
 }
@@ -121,7 +121,6 @@ double DeltaBases::ratio_alone() const {
 
 DeltaSegment::Taken DeltaSegment::take(const NewChunk& chunk, ByteView bytes, std::span<const ChunkRef> near) {
   if (!empty() && (plain_.size() + bytes.size() > limits_.plain_bytes || chunks_.size() == kChunksPerSegmentMax)) return Taken::full;
-  const bool has_much = !empty() && plain_.size() >= kMuchOfOne * stands_on_.size();
   std::vector<std::pair<DeltaBases::Base, LoadedChunk>> fresh;
   std::size_t prefix = prefix_.size();
   auto unfolded = unfolded_bytes_;
@@ -138,7 +137,7 @@ DeltaSegment::Taken DeltaSegment::take(const NewChunk& chunk, ByteView bytes, st
         any = true;
         continue;
       }
-      if (has_much && !stands_on_.contains(base.place())) return Taken::full;
+      if (!empty() && !stands_on_.contains(base.place())) return Taken::full;
       std::uint64_t added = 0;
       for (const auto& [place, size] : base.shape->needs)
         if (!unfolded_.contains(place) && !more.contains(place)) added += size;

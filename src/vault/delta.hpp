@@ -102,9 +102,9 @@ class DeltaBases {
 ///
 /// Its limits are those of whoever reads it: to open it, its bases' segments are opened first, and theirs. So both the
 /// depth and the sum of all that must be unfolded are bounded; where a base would go beyond, what it stands on is taken, and
-/// where that does not pay, the chunk is stored alone and is the next base itself. And where much of one old segment is new,
-/// it ends where that one does, so that the next generation stands on one segment again, and not on two of which each
-/// stands on two.
+/// where that does not pay, the chunk is stored alone and is the next base itself. And it ends where the old segment does on
+/// which it stands: so the next generation stands on one segment again, and not on two of which each stands on two, and who
+/// reads what has changed here and there opens each old segment once, for all that changed in it.
 class DeltaSegment {
  public:
   DeltaSegment(DeltaBases& bases, const DeltaLimits& limits) : bases_(bases), limits_(limits) {}
@@ -122,8 +122,6 @@ class DeltaSegment {
  private:
   /// To store something against a wrong base would lose it: against the right one it would come out as something else.
   bool bases_are_right() const;
-  /// Of each old segment that it stands on, on average: from here on it ends where they do.
-  static constexpr std::size_t kMuchOfOne = 64u << 10;
 
   DeltaBases& bases_;
   const DeltaLimits limits_;

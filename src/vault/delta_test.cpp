@@ -85,6 +85,27 @@ struct DeltaTest : testing::Test {
     Progress progress;
     ASSERT_TRUE(rebuild(*vault, report, progress));
   }
+  /// How many delta segments there are, and how many of them stand on one segment.
+  struct Width {
+    std::size_t deltas = 0, narrow = 0;
+  };
+  Width how_wide() {
+    Width out;
+    const auto index = *Index::load(*vault);
+    SegmentOpener opener(*vault);
+    for (const IndexedPack& pack : index->packs())
+      EXPECT_TRUE(for_each_delta(*vault, opener, pack.id, [&](const SegmentInfo& s) -> Status {
+        std::set<std::pair<PackId, std::uint32_t>> stands_on;
+        for (const ChunkId& id : s.bases) {
+          const auto at = *index->find(id);
+          stands_on.insert({at->pack, at->offset});
+        }
+        ++out.deltas;
+        out.narrow += stands_on.size() == 1;
+        return {};
+      }));
+    return out;
+  }
   ObjectName pack_of(const Buffer& chunk) {
     const auto index = *Index::load(*vault);
     return {ObjectKind::pack, (*index->find(ref(chunk).id))->pack.hex()};
@@ -176,22 +197,10 @@ TEST_F(DeltaTest, a_long_history_of_much_that_changes_stays_narrow_and_small) {
     for (Change& c : changes) now.push_back(std::move(c.chunk));
   }
   EXPECT_LT(growth, first / 10);
+  const Width width = how_wide();
+  EXPECT_GE(width.narrow, width.deltas * 9 / 10);
+  EXPECT_LE(width.deltas, 6 * (kVersions - 1)) << "and not cut into ever smaller pieces";
   const auto index = *Index::load(*vault);
-  SegmentOpener opener(*vault);
-  std::size_t deltas = 0, narrow = 0;
-  for (const IndexedPack& pack : index->packs())
-    ASSERT_TRUE(for_each_delta(*vault, opener, pack.id, [&](const SegmentInfo& s) -> Status {
-      std::set<std::pair<PackId, std::uint32_t>> stands_on;
-      for (const ChunkId& id : s.bases) {
-        const auto at = *index->find(id);
-        stands_on.insert({at->pack, at->offset});
-      }
-      ++deltas;
-      narrow += stands_on.size() == 1;
-      return {};
-    }));
-  EXPECT_GE(narrow, deltas * 9 / 10);
-  EXPECT_LE(deltas, 6 * (kVersions - 1)) << "and not cut into ever smaller pieces";
   ChunkReader reader(*vault, *index);
   for (const auto& version : versions)
     for (const Buffer& chunk : version) {
@@ -199,6 +208,29 @@ TEST_F(DeltaTest, a_long_history_of_much_that_changes_stays_narrow_and_small) {
       ASSERT_TRUE(back) << back.error().message;
       EXPECT_TRUE(std::equal(back->bytes.begin(), back->bytes.end(), chunk.begin(), chunk.end()));
     }
+}
+
+/// As of many small files a few do each day. One segment for all of a day would need each old segment for a file or two in it,
+/// and who reads what many days have left would open each of them for every day.
+TEST_F(DeltaTest, what_changes_here_and_there_stands_on_one_old_segment) {
+  constexpr std::size_t kChunk = 60'000, kChunks = 120, kDays = 8, kApart = 30;  // one in each segment, and here and there two
+  std::vector<Buffer> now;
+  std::vector<Change> changes;
+  for (std::size_t i = 0; i < kChunks; ++i) changes.push_back({now.emplace_back(noise(kChunk)), {}});
+  store(changes);
+  for (std::size_t day = 0; day < kDays; ++day) {
+    changes.clear();
+    for (std::size_t i = day * 3; i < kChunks; i += kApart) {
+      Buffer next = edited(now[i]);
+      changes.push_back({next, {ref(now[i])}});
+      now[i] = std::move(next);
+    }
+    EXPECT_LT(store(changes).stored, 8'000u) << day;
+  }
+  const Width width = how_wide();
+  EXPECT_EQ(width.narrow, width.deltas);
+  EXPECT_GE(width.deltas, kDays * 3);
+  for (const Buffer& chunk : now) EXPECT_TRUE(comes_back(chunk));
 }
 
 TEST_F(DeltaTest, what_has_changed_by_half_is_a_base_again) {
