@@ -30,9 +30,44 @@ void EntrySum::add(const ChunkKey& key, std::uint32_t offset, std::uint32_t stor
   ++count;
 }
 
-PackChecker::PackChecker(const Vault* vault, BaseSource* bases) : vault_(vault) {
+class PackChecker::OneBase final : public BaseSource {
+ public:
+  void begin(std::shared_ptr<const OpenedSegment> segment, const DeltaForest::Chunks& chunks) {
+    segment_ = std::move(segment);
+    chunks_ = &chunks;
+    next_ = 0;
+  }
+  Result<LoadedChunk> load_base(const ChunkId& id, Unfolding&) override {
+    for (std::size_t tried = 0; tried < chunks_->size(); ++tried) {  // mostly in order
+      const std::size_t i = (next_ + tried) % chunks_->size();
+      if ((*chunks_)[i].first != id) continue;
+      next_ = i + 1;
+      return LoadedChunk{segment_, segment_->chunk(i)};
+    }
+    return Error(Code::not_found, "it is another's base");
+  }
+  void open_ahead(std::span<const ChunkId>, Unfolding&) override {}
+
+ private:
+  std::shared_ptr<const OpenedSegment> segment_;
+  const DeltaForest::Chunks* chunks_ = nullptr;
+  std::size_t next_ = 0;
+};
+
+/// What is open of the segments between one that needs no base and the topmost.
+struct PackChecker::Level {
+  explicit Level(const Vault& vault) : opener(vault, &base) {}
+  OneBase base;
+  SegmentOpener opener;
+  std::shared_ptr<OpenedSegment> segment = std::make_shared<OpenedSegment>();
+  DeltaForest::Chunks chunks;
+};
+
+PackChecker::PackChecker(const Vault* vault, ChunkReader* bases, DeltaForest* forest)
+    : vault_(vault), bases_(bases), forest_(vault == nullptr || bases == nullptr || forest == nullptr || forest->empty() ? nullptr : forest) {
   if (vault_ != nullptr) opener_ = std::make_unique<SegmentOpener>(*vault_, bases);
 }
+PackChecker::~PackChecker() = default;
 
 PackVerdict PackChecker::check(ObjectReader& pack, const PackId& id, const std::function<void(std::uint64_t)>& done) {
   std::uint64_t told = 0;
@@ -64,24 +99,54 @@ Result<PackVerdict> PackChecker::check_name(ObjectReader& pack, const PackId& id
   return v;
 }
 
+void PackChecker::identify(const OpenedSegment& segment) {
+  views_.clear();
+  for (std::size_t i = 0; i < segment.chunk_count(); ++i) views_.push_back(segment.chunk(i));
+  digests_.resize(views_.size());
+  vault_->keys().chunk_hash().digest_many(views_, digests_);
+}
+
+void PackChecker::count(const SegmentInfo& segment, PackVerdict& v) {
+  for (std::size_t i = 0; i < segment.chunks.size(); ++i)
+    v.entries.add(ChunkKey::of(segment.chunks[i].first), segment.offset, segment.stored_bytes, static_cast<std::uint16_t>(i));
+  v.plain_bytes += segment.plain_bytes;
+  v.chunks += segment.chunks.size();
+}
+
 Status PackChecker::check_segment(ByteView frame, const SegmentInfo& expected, PackVerdict& v, bool identifies_bases) {
   Unfolding unfolding{.identifies_bases = identifies_bases};
-  HF_TRY(opener_->open(frame, segment_, unfolding));
-  const std::size_t n = segment_.chunk_count();
-  if (n != expected.chunks.size() || segment_.plain.size() != expected.plain_bytes) return Error(Code::corrupt, "the segment holds other chunks than the directory says");
-  views_.clear();
-  for (std::size_t i = 0; i < n; ++i) {
-    views_.push_back(segment_.chunk(i));
-    if (views_.back().size() != expected.chunks[i].second) return Error(Code::corrupt, "the segment holds other chunks than the directory says");
-  }
-  digests_.resize(n);
-  vault_->keys().chunk_hash().digest_many(views_, digests_);
+  HF_TRY(opener_->open(frame, *segment_, unfolding));
+  const std::size_t n = segment_->chunk_count();
+  const Error others(Code::corrupt, "the segment holds other chunks than the directory says");
+  if (n != expected.chunks.size() || segment_->plain.size() != expected.plain_bytes) return others;
+  for (std::size_t i = 0; i < n; ++i)
+    if (segment_->chunk(i).size() != expected.chunks[i].second) return others;
+  identify(*segment_);
   for (std::size_t i = 0; i < n; ++i)
     if (digests_[i] != expected.chunks[i].first.bytes) return Error(Code::corrupt, "chunk " + expected.chunks[i].first.brief() + " has another identity than the directory says");
-  for (std::size_t i = 0; i < n; ++i) v.entries.add(ChunkKey::of(expected.chunks[i].first), expected.offset, expected.stored_bytes, static_cast<std::uint16_t>(i));
-  v.plain_bytes += expected.plain_bytes;
-  v.chunks += n;
+  count(expected, v);
   return {};
+}
+
+void PackChecker::open_standing_on(const PackId& pack, std::uint32_t offset, const std::shared_ptr<const OpenedSegment>& segment, const DeltaForest::Chunks& chunks, unsigned depth) {
+  if (depth == kBaseDepthMax) return;
+  for (const DeltaForest::Delta& delta : forest_->standing_on(pack, offset)) {
+    while (levels_.size() <= depth) levels_.push_back(std::make_unique<Level>(*vault_));
+    Level& level = *levels_[depth];
+    level.base.begin(segment, chunks);
+    const PackId& id = forest_->pack(delta.pack);
+    const auto reader = bases_->pack(id);
+    const MutableBytes frame = level.opener.frame(delta.stored_bytes);
+    if (!reader || !(*reader)->read(delta.offset, frame)) continue;
+    std::array<std::uint8_t, Aead::kTagBytes> seal{};  // the frame is opened in its place
+    std::copy(frame.end() - static_cast<std::ptrdiff_t>(seal.size()), frame.end(), seal.begin());
+    if (!level.opener.open(frame, *level.segment)) continue;
+    identify(*level.segment);
+    level.chunks.clear();
+    for (std::size_t i = 0; i < digests_.size(); ++i) level.chunks.emplace_back(ChunkId{digests_[i]}, static_cast<std::uint32_t>(views_[i].size()));
+    forest_->prove(id, delta.offset, seal, level.chunks);
+    open_standing_on(id, delta.offset, level.segment, level.chunks, depth + 1);
+  }
 }
 
 Result<PackVerdict> PackChecker::check_quickly(ObjectReader& pack, const PackId& id, const std::function<void(std::uint64_t)>& done) {
@@ -131,7 +196,12 @@ Result<PackVerdict> PackChecker::check_quickly(ObjectReader& pack, const PackId&
     switch (h.kind) {
       case SealedKind::segment:
         if (next == directory.segments.end() || next->offset != offset || next->stored_bytes != frame_bytes || h.salt != header.salt) return wrong;
-        HF_TRY(check_segment(frame, *next, v, false));
+        if (forest_ != nullptr && !next->bases.empty() && forest_->take_proof(id, *next, frame)) {
+          count(*next, v);
+        } else {
+          HF_TRY(check_segment(frame, *next, v, false));
+          if (forest_ != nullptr) open_standing_on(id, next->offset, segment_, next->chunks, 0);
+        }
         ++next;
         break;
       case SealedKind::replica:
@@ -221,12 +291,12 @@ PackVerdict PackChecker::examine(ObjectReader& pack, const PackId& id) {
     } else if (f.header.kind == SealedKind::directory && !directory) {
       if (opener_->open_directory(frame)) sound.emplace_back(f.offset, f.offset + frame.size());
     } else if (f.header.kind == SealedKind::segment && !directory) {
-      if (auto opened = opener_->open(frame, segment_); opened && f.offset <= UINT32_MAX) {
-        for (std::size_t i = 0; i < segment_.chunk_count(); ++i)
-          v.entries.add(ChunkKey::of(vault_->keys().chunk_hash().id(segment_.chunk(i))), static_cast<std::uint32_t>(f.offset), static_cast<std::uint32_t>(frame.size()),
+      if (auto opened = opener_->open(frame, *segment_); opened && f.offset <= UINT32_MAX) {
+        for (std::size_t i = 0; i < segment_->chunk_count(); ++i)
+          v.entries.add(ChunkKey::of(vault_->keys().chunk_hash().id(segment_->chunk(i))), static_cast<std::uint32_t>(f.offset), static_cast<std::uint32_t>(frame.size()),
                         static_cast<std::uint16_t>(i));
-        v.plain_bytes += segment_.plain.size();
-        v.chunks += segment_.chunk_count();
+        v.plain_bytes += segment_->plain.size();
+        v.chunks += segment_->chunk_count();
         sound.emplace_back(f.offset, f.offset + frame.size());
       }
     }

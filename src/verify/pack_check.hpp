@@ -5,6 +5,7 @@
 
 #include "vault/index.hpp"
 #include "vault/pack_reader.hpp"
+#include "verify/delta_forest.hpp"
 
 namespace hf {
 
@@ -34,12 +35,14 @@ struct PackVerdict {
   bool sound() const { return faults.empty(); }
 };
 
-/// For one thread. Memory: a window of 4 MiB (more for larger segments) and what a segment unfolds to.
+/// For one thread. Memory: a window of 4 MiB (more for larger segments) and what a segment unfolds to; with a forest, also what
+/// stands on it, at most kBaseDepthMax of them, each for the one before.
 class PackChecker {
  public:
   /// Without a vault only names are checked.
-  /// `bases` is for segments that are deltas.
-  explicit PackChecker(const Vault* vault, BaseSource* bases = nullptr);
+  /// `bases` is for segments that are deltas. With `forest` they are opened where what they stand on is.
+  explicit PackChecker(const Vault* vault, ChunkReader* bases = nullptr, DeltaForest* forest = nullptr);
+  ~PackChecker();
 
   /// Everything that can be known of a pack by reading it once; twice where it is damaged. `done` is told of bytes read.
   PackVerdict check(ObjectReader& pack, const PackId& id, const std::function<void(std::uint64_t bytes)>& done);
@@ -51,13 +54,24 @@ class PackChecker {
   PackVerdict examine(ObjectReader& pack, const PackId& id);
   /// Opens a segment and compares each chunk with the directory. Bases are identified too where that tells what is wrong.
   Status check_segment(ByteView frame, const SegmentInfo& expected, PackVerdict& verdict, bool identifies_bases);
+  static void count(const SegmentInfo& segment, PackVerdict& verdict);
+  /// Opens what stands on a segment that is open, and what stands on that. Whatever fails is left for its own pack's turn.
+  void open_standing_on(const PackId& pack, std::uint32_t offset, const std::shared_ptr<const OpenedSegment>& segment, const DeltaForest::Chunks& chunks, unsigned depth);
+  void identify(const OpenedSegment& segment);
+
+  /// The bases of what stands on one segment.
+  class OneBase;
+  struct Level;
 
   const Vault* const vault_;
+  ChunkReader* const bases_;
+  DeltaForest* const forest_;
   std::unique_ptr<SegmentOpener> opener_;
-  OpenedSegment segment_;
+  const std::shared_ptr<OpenedSegment> segment_ = std::make_shared<OpenedSegment>();
+  std::vector<std::unique_ptr<Level>> levels_;
   Buffer window_;
   std::vector<ByteView> views_;
-  std::vector<Digest> digests_;
+  std::vector<Digest> digests_;  // of identify()
 };
 
 }  // namespace hf

@@ -140,7 +140,11 @@ class PackReading {
  public:
   PackReading(ObjectStore& store, const Vault* vault, Survey& survey) : store_(store), vault_(vault), survey_(survey) {}
 
-  void read(const std::vector<PackId>& which) {
+  void read(std::vector<PackId> which) {
+    if (vault_ != nullptr && survey_.index && store_.traits().random_read) {
+      forest_ = std::make_unique<DeltaForest>(*vault_, *survey_.index, which);
+      which = forest_->in_order();
+    }
     begin_pass();
     in_parallel(survey_.options.jobs, which.size(), [&](unsigned worker, std::size_t i) {
       if (survey_.stopped()) return;
@@ -166,6 +170,7 @@ class PackReading {
       again.swap(wait_for_bases_);
     }
     std::sort(again.begin(), again.end());
+    forest_.reset();
     begin_pass();
     in_parallel(survey_.options.jobs, again.size(), [&](unsigned worker, std::size_t i) {
       if (!survey_.stopped()) take(again[i], judge(worker, again[i], [](std::uint64_t) {}));
@@ -187,7 +192,7 @@ class PackReading {
   /// Nothing: the pack is gone.
   std::optional<PackVerdict> judge(unsigned worker, const PackId& id, const std::function<void(std::uint64_t)>& done) {
     auto& checker = checkers_[worker];
-    if (!checker) checker = std::make_unique<PackChecker>(vault_, bases_.get());
+    if (!checker) checker = std::make_unique<PackChecker>(vault_, bases_.get(), forest_.get());
     const auto pack = store_.open({ObjectKind::pack, id.hex()});
     if (pack) return checker->check(**pack, id, done);
     if (pack.error().code == Code::not_found) return std::nullopt;
@@ -225,6 +230,7 @@ class PackReading {
   ObjectStore& store_;
   const Vault* const vault_;
   Survey& survey_;
+  std::unique_ptr<DeltaForest> forest_;
   std::unique_ptr<ChunkReader> bases_;  // shared by all: neighbouring deltas stand on the same segments
   std::vector<std::unique_ptr<PackChecker>> checkers_;
   Mutex mutex_;
