@@ -181,7 +181,8 @@ class PackReading {
   /// Readers that have nothing open: a healed pack is another file than the damaged one.
   void begin_pass() {
     bases_.reset();
-    if (vault_ != nullptr && survey_.index) bases_ = std::make_unique<ChunkReader>(*vault_, *survey_.index);
+    // With a forest few bases are asked for.
+    if (vault_ != nullptr && survey_.index) bases_ = std::make_unique<ChunkReader>(*vault_, *survey_.index, forest_ ? 16u << 20 : 32u << 20);
     checkers_ = std::vector<std::unique_ptr<PackChecker>>(std::max(1u, survey_.options.jobs));
   }
 
