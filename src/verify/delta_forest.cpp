@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "codec/aead.hpp"
 #include "format/wire.hpp"
 #include "vault/bases.hpp"
 

@@ -5,7 +5,7 @@
 // It only saves work. What is not proven by way of it is opened with its bases when its own pack is read, and what is wrong is
 // found and told there.
 
-#include <array>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -23,7 +23,7 @@ class DeltaForest {
   /// A delta segment whose bases lie in one other segment.
   struct Delta {
     std::uint32_t pack = 0;  ///< for pack()
-    std::uint32_t offset = 0, stored_bytes = 0;
+    std::uint32_t offset = 0, stored_bytes = 0;  ///< within PackDirectory's bounds
   };
 
   /// Reads the directories of these packs. What of them does not open is left out.
