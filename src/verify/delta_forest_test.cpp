@@ -125,6 +125,7 @@ TEST_F(ForestTest, damage_anywhere_is_found_and_so_is_what_hangs_on_it) {
   for (std::size_t day = 0; day < kDays; ++day) {
     const VerifyReport r = check_with_damage_in(day);
     EXPECT_TRUE(names(r, {ObjectKind::pack, pack_of(day).hex()})) << day;
+    for (const Damage& d : r.damage) EXPECT_EQ(d.hint.find("itself is well") != std::string::npos, d.object != "packs/" + pack_of(day).hex()) << d.object << ": " << d.hint;
     // Its own point, and those of later days as far as they stand on it; the days before are whole.
     EXPECT_GE(r.affected_points.size(), 1u) << day;
     EXPECT_LE(r.affected_points.size(), kDays - day) << day;

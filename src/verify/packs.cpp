@@ -106,7 +106,7 @@ void report_faults(const PackId& id, const PackVerdict& verdict, Survey& survey)
       PackFault& m = merged.back();
       m.bytes += f.bytes;
       m.chunks += f.chunks;
-      m.message = "bytes " + human_count(m.offset) + " to " + human_count(m.offset + m.bytes - 1) + " do not open (" + human_count(++run) + " segments)";
+      m.message = "bytes " + human_count(m.offset) + " to " + human_count(m.offset + m.bytes - 1) + " do not open (" + human_count(++run) + " segments" + (m.base ? ", as what they stand on does not)" : ")");
     } else {
       merged.push_back(f);
       run = 1;
@@ -120,10 +120,9 @@ void report_faults(const PackId& id, const PackVerdict& verdict, Survey& survey)
     d.bytes = f.bytes;
     d.chunks = f.chunks;
     d.message = "pack " + id.brief() + ": " + f.message;
-    d.hint = survey.help_of_parity(id);
-    d.hint += f.base         ? "the pack itself is well: make whole what holds the base, or back up the files below again if they still exist"
-             : f.loses_chunks ? "bring the file packs/" + id.hex().substr(0, 2) + "/" + id.hex() + " back from a copy of the vault, or back up the files below again if they still exist"
-                            : "no chunk is lost yet; bring the file packs/" + id.hex().substr(0, 2) + "/" + id.hex() + " back from a copy of the vault";
+    const std::string back = "bring the file packs/" + id.hex().substr(0, 2) + "/" + id.hex() + " back from a copy of the vault", again = ", or back up the files below again if they still exist";
+    if (f.base) d.hint = std::string("the pack itself is well: make whole what holds the base") + (survey.options.heal ? "" : " (holdfast verify --heal)") + again;
+    else d.hint = survey.help_of_parity(id) + (f.loses_chunks ? back + again : "no chunk is lost yet; " + back);
     const std::size_t damage = survey.add(std::move(d));
     if (!f.loses_chunks) continue;
     Lock lock(survey.mutex);
