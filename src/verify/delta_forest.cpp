@@ -6,6 +6,7 @@
 #include "codec/aead.hpp"
 #include "format/wire.hpp"
 #include "vault/bases.hpp"
+#include "verify/survey.hpp"
 
 namespace hf {
 namespace {
@@ -28,12 +29,16 @@ Digest proof_of(ByteView frame, const DeltaForest::Chunks& chunks) {
 
 }  // namespace
 
-DeltaForest::DeltaForest(const Vault& vault, const Index& index, const std::vector<PackId>& which) : packs_(which) {
+DeltaForest::DeltaForest(const Vault& vault, const Index& index, const std::vector<PackId>& which, unsigned jobs, const Progress& progress) : packs_(which) {
   std::sort(packs_.begin(), packs_.end());
   std::vector<std::pair<Place, Delta>> found;
-  SegmentOpener opener(vault);
-  for (std::uint32_t number = 0; number < packs_.size() && found.size() < kDeltasMax; ++number) {
-    static_cast<void>(for_each_delta(vault, opener, packs_[number], [&](const SegmentInfo& s) -> Status {
+  std::vector<std::unique_ptr<SegmentOpener>> openers(std::max(1u, jobs));
+  in_parallel(jobs, packs_.size(), [&](unsigned worker, std::size_t i) {
+    if (progress.stop_requested) return;
+    auto& opener = openers[worker];
+    if (!opener) opener = std::make_unique<SegmentOpener>(vault);
+    const auto number = static_cast<std::uint32_t>(i);
+    static_cast<void>(for_each_delta(vault, *opener, packs_[i], [&](const SegmentInfo& s) -> Status {
       std::optional<Place> stands_on;
       for (const ChunkId& base : s.bases) {
         const auto at = HF_TRY(index.find(base));
@@ -41,10 +46,11 @@ DeltaForest::DeltaForest(const Vault& vault, const Index& index, const std::vect
         if (!pack || (stands_on && *stands_on != place(*pack, at->offset))) return {};
         stands_on = place(*pack, at->offset);
       }
+      Lock lock(mutex_);
       if (found.size() < kDeltasMax) found.emplace_back(*stands_on, Delta{number, s.offset, s.stored_bytes});
       return {};
     }));
-  }
+  });
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return std::tie(a.first, a.second.pack, a.second.offset) < std::tie(b.first, b.second.pack, b.second.offset); });
   for (const auto& [base, delta] : found) {
     bases_.push_back(base);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/mutex.hpp"
+#include "base/progress.hpp"
 #include "codec/hash.hpp"
 #include "vault/chunk_reader.hpp"
 
@@ -26,8 +27,9 @@ class DeltaForest {
     std::uint32_t offset = 0, stored_bytes = 0;  ///< within PackDirectory's bounds
   };
 
-  /// Reads the directories of these packs. What of them does not open is left out.
-  DeltaForest(const Vault& vault, const Index& index, const std::vector<PackId>& which);
+  /// Reads the directories of these packs, with `jobs` threads. What of them does not open is left out, and the rest where
+  /// progress says to stop.
+  DeltaForest(const Vault& vault, const Index& index, const std::vector<PackId>& which, unsigned jobs, const Progress& progress);
   bool empty() const { return deltas_.empty(); }
   /// These packs, those that others stand on first.
   std::vector<PackId> in_order() const;
@@ -35,7 +37,7 @@ class DeltaForest {
   std::span<const Delta> standing_on(const PackId& pack, std::uint32_t offset) const;
 
   // Any thread:
-  using Chunks = std::vector<std::pair<ChunkId, std::uint32_t>>;  ///< as SegmentInfo has them
+  using Chunks = decltype(SegmentInfo::chunks);
   /// The frame at this place opened, and these chunks were in it.
   void prove(const PackId& pack, std::uint32_t offset, ByteView frame, const Chunks& chunks);
   /// Was that proven of a frame that ends like this one, and so is the same unless it is damaged? Forgets it then. Whoever asks

@@ -70,7 +70,7 @@ struct ForestTest : VaultFixture {
 
 TEST_F(ForestTest, every_delta_has_its_place_and_what_others_stand_on_comes_first) {
   const auto index = *Index::load(*vault);
-  const DeltaForest forest(*vault, *index, packs());
+  const DeltaForest forest(*vault, *index, packs(), 2, progress);
   std::size_t found = 0;
   const auto order = forest.in_order();
   ASSERT_EQ(order.size(), packs().size());
@@ -85,7 +85,7 @@ TEST_F(ForestTest, every_delta_has_its_place_and_what_others_stand_on_comes_firs
 
 TEST_F(ForestTest, a_proof_is_of_this_frame_and_these_chunks_and_serves_once) {
   const auto index = *Index::load(*vault);
-  DeltaForest forest(*vault, *index, packs());
+  DeltaForest forest(*vault, *index, packs(), 2, progress);
   const SegmentInfo s = directory_of(pack_of(2)).segments.at(0), other = directory_of(pack_of(3)).segments.at(0);
   Buffer frame = frame_of(2);
   const auto prove = [&] { forest.prove(pack_of(2), s.offset, frame, s.chunks); };

@@ -54,7 +54,7 @@ class PackChecker::OneBase final : public BaseSource {
   std::size_t next_ = 0;
 };
 
-/// What is open of the segments between one that needs no base and the topmost.
+/// One of the segments that are open, each standing on the one before.
 struct PackChecker::Level {
   explicit Level(const Vault& vault) : opener(vault, &base) {}
   OneBase base;
@@ -292,9 +292,9 @@ PackVerdict PackChecker::examine(ObjectReader& pack, const PackId& id) {
       if (opener_->open_directory(frame)) sound.emplace_back(f.offset, f.offset + frame.size());
     } else if (f.header.kind == SealedKind::segment && !directory) {
       if (auto opened = opener_->open(frame, *segment_); opened && f.offset <= UINT32_MAX) {
-        for (std::size_t i = 0; i < segment_->chunk_count(); ++i)
-          v.entries.add(ChunkKey::of(vault_->keys().chunk_hash().id(segment_->chunk(i))), static_cast<std::uint32_t>(f.offset), static_cast<std::uint32_t>(frame.size()),
-                        static_cast<std::uint16_t>(i));
+        identify(*segment_);
+        for (std::size_t i = 0; i < digests_.size(); ++i)
+          v.entries.add(ChunkKey::of(ChunkId{digests_[i]}), static_cast<std::uint32_t>(f.offset), static_cast<std::uint32_t>(frame.size()), static_cast<std::uint16_t>(i));
         v.plain_bytes += segment_->plain.size();
         v.chunks += segment_->chunk_count();
         sound.emplace_back(f.offset, f.offset + frame.size());

@@ -141,7 +141,7 @@ class PackReading {
 
   void read(std::vector<PackId> which) {
     if (vault_ != nullptr && survey_.index && store_.traits().random_read) {
-      forest_ = std::make_unique<DeltaForest>(*vault_, *survey_.index, which);
+      forest_ = std::make_unique<DeltaForest>(*vault_, *survey_.index, which, survey_.options.jobs, survey_.progress);
       which = forest_->in_order();
     }
     begin_pass();
