@@ -261,6 +261,59 @@ class ChangeDetection(Case):
         self.assertLess(again["bytes_stored"], first["bytes_stored"] / 8)
         self.assertSameTree(self.source, self.restore())
 
+    def test_a_new_source_is_stored_as_what_differs_from_others(self):
+        """Each release lies in a folder of its own, backed up by its own name; or a part of what another source has, or
+        several of them; or the machine was given another name; or the path says nothing and the names in it do."""
+        dice = random.Random(6)
+
+        def text():
+            return "".join(f"{dice.getrandbits(60)} words\n" for _ in range(400))
+
+        files = {f"part {i % 5}/file {i}.c": text() for i in range(60)}
+
+        def release(name):
+            for path, words in files.items():
+                lines = words.splitlines(keepends=True)
+                lines[dice.randrange(len(lines))] = "another line\n"
+                files[path] = "".join(lines)
+                self.write(f"{name}/{path}", files[path])
+            settle()
+            return self.path(name)
+
+        first = self.backup(release("app/app-1.3"))
+        self.assertEqual(first["bytes_delta"], 0)
+
+        def check(what, *options):
+            again = self.backup(*what, *options)
+            self.assertEqual((again["kind"], again["parent"]), ("full", None))
+            self.assertEqual(again["bytes_read"], again["bytes"], "nothing is taken over unread")
+            self.assertGreater(again["bytes_delta"], 0.8 * first["bytes_new"], what)
+            self.assertLess(again["bytes_stored"], first["bytes_stored"] / 5, what)
+
+        check([release("app/app-1.4")])
+        check([release("app/app-1.4")], "--host", "renamed")
+        check([release("elsewhere/app-1.5")])
+        release("app/app-1.4")
+        check([self.path(f"app/app-1.4/part {i}") for i in range(5)])
+        release("app/app-1.4")
+        check([self.path("app")])
+        release("app/app-1.5")
+        check([self.path("app/app-1.5")])
+        check([release("other name")])
+        self.assertSameTree(self.path("other name"), self.restore())
+        self.verify("--full")
+
+    def test_a_stream_of_another_name_is_stored_as_what_differs(self):
+        dice = random.Random(7)
+        rows = [b"INSERT INTO t VALUES (%d, %d);\n" % (i, dice.getrandbits(60)) for i in range(200_000)]
+        stored = []
+        for name in ("dump-2026-11-28.sql", "dump-2026-11-29.sql", "monday.sql"):
+            for i in dice.sample(range(len(rows)), 2000):
+                rows[i] = b"INSERT INTO t VALUES (%d, %d);\n" % (i, dice.getrandbits(60))
+            stored.append(self.ask("backup", "--stdin", "--stdin-name", name, input=b"".join(rows))["bytes_stored"])
+        self.assertLess(max(stored[1:]), stored[0] / 8, stored)
+        self.assertEqual(self.run_it("dump", "latest", "monday.sql").out, b"".join(rows))
+
     def test_a_file_that_changes_each_day_stays_small_and_each_of_its_days_comes_back(self):
         """A dump whose rows grow, shrink and come, and an image with blocks written anew here and there, for two weeks."""
         dice = random.Random(6)

@@ -1,5 +1,5 @@
 #pragma once
-// The inside of a capture (capture.cpp, capture_files.cpp, capture_large.cpp): what its workers share.
+// The inside of a capture (capture.cpp, capture_walk.cpp, capture_files.cpp, capture_large.cpp): what its workers share.
 //
 // One stack of tasks. A directory's task lists it and hands out its names in batches; a batch looks at each name, takes
 // over what is unchanged, reads small files at once, and starts tasks for directories and large files. Whoever finishes
@@ -17,6 +17,7 @@
 #include "point/ancestor.hpp"
 #include "point/capture.hpp"
 #include "point/elsewhere.hpp"
+#include "point/former.hpp"
 #include "point/likeness.hpp"
 #include "point/tree_builder.hpp"
 #include "point/tree_reader.hpp"
@@ -117,15 +118,15 @@ struct LargeFile;
 
 class Engine {
  public:
-  /// `parent`: where old versions are looked for; what seems unchanged since is taken over where it is trusted.
-  Engine(WriteSession& session, const CaptureOptions& options, const std::optional<RecoveryPoint>& parent, bool trust_parent, Progress& progress, ProblemSink& problems);
+  /// `former`: a loan, what it compares with.
+  Engine(WriteSession& session, const CaptureOptions& options, const Former& former, Progress& progress, ProblemSink& problems);
   ~Engine();
 
   /// Captures the tree that `paths` spans below `base`; gives the root entry.
   Result<Entry> run(const std::string& base, const PathTree& paths);
-  /// Captures a stream; gives the entry of its file.
-  /// `before`: what an earlier point has of it.
-  Result<Entry> run_stream(int input, const std::string& name, std::optional<Entry> before);
+  /// Captures a stream; gives the root of a tree with its file. `before`: what earlier points have that it may follow, the
+  /// last of its kind first where there is one.
+  Result<Entry> run_stream(int input, const std::string& name, std::span<const Entry> before);
 
   std::atomic<std::uint64_t> files_read{0}, files_unchanged{0}, bytes_read{0}, inconsistent{0}, unreadable_count{0};
   std::atomic<bool> vault_left_out{false};
@@ -135,11 +136,13 @@ class Engine {
 
  private:
   friend struct LargeFile;
-  // capture.cpp: the walk
+  // capture_walk.cpp
   void start_directory(const std::shared_ptr<DirectoryJob>& job);
   void run_batch(const std::shared_ptr<DirectoryJob>& job, Worker& worker);
   Status look_at(const std::shared_ptr<Batch>& batch, std::size_t slot, const char* name, const Origins& origins, Worker& worker,
                  std::vector<std::shared_ptr<DirectoryJob>>& directories);
+  /// The old directory that lay at this path in another source, if one did.
+  std::optional<ChunkRef> lay_at(const std::string& path) const;
   /// Where a directory is new: goes on with the old one that it seems to have been.
   void find_former(DirectoryJob& job);
   bool unchanged(const Entry& before, const Stat& now) const;
@@ -189,8 +192,7 @@ class Engine {
   Env& env_;
   WriteSession& session_;
   const CaptureOptions& options_;
-  const std::optional<RecoveryPoint>& parent_;
-  const bool trust_parent_;
+  const Former& former_;
   Progress& progress_;
   ProblemSink& problems_;
   const Chunker chunker_;
@@ -198,7 +200,7 @@ class Engine {
   ChunkId zero_chunk_;  // of a long run of zeros
   ChunkReader chunks_;
   Likeness likeness_{chunks_, chunker_};
-  Elsewhere elsewhere_{chunks_, parent_ ? &*parent_ : nullptr, kSliceBytes, progress_};
+  Elsewhere elsewhere_{chunks_, former_.point ? &*former_.point : nullptr, kSliceBytes, progress_};
   WorkPool pool_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::optional<Stat> vault_stat_;

@@ -9,6 +9,7 @@
 
 #include "base/assert.hpp"
 #include "point/capture_engine.hpp"
+#include "point/kin.hpp"
 
 namespace hf::capturing {
 
@@ -213,7 +214,7 @@ void Engine::finish_large(const std::shared_ptr<LargeFile>& large) {
   part_done(f.batch);
 }
 
-Result<Entry> Engine::run_stream(int input, const std::string& name, std::optional<Entry> before) {
+Result<Entry> Engine::run_stream(int input, const std::string& name, std::span<const Entry> before) {
   // One worker reads and cuts; hashing, compressing and sealing happen in the same thread: a pipe is rarely faster.
   Worker& w = worker(0);
   Entry file;
@@ -225,7 +226,8 @@ Result<Entry> Engine::run_stream(int input, const std::string& name, std::option
   file.stat.nlink = 1;
   progress_.now_at(name);
   ContentBuilder content(session_);
-  const auto ancestor = ancestor_in(before ? &*before : nullptr);
+  const bool follows = !before.empty() && kind_of_name(before[0].name) == kind_of_name(name);
+  std::shared_ptr<Ancestor> ancestor = follows ? ancestor_in(before.data()) : nullptr;
   w.buffer.resize(kSliceBytes + kGatherBytes);
   const std::size_t chunk_max = chunker_.params().size_max;
   for (bool at_end = false; !at_end;) {
@@ -239,6 +241,7 @@ Result<Entry> Engine::run_stream(int input, const std::string& name, std::option
       w.used += n;
       pace(n);
     }
+    if (file.stat.size == 0 && !ancestor) ancestor = ancestor_in(likeness_.likest_file(before, std::nullopt, ByteView(w.buffer).first(std::min(w.used, Likeness::kSampleBytes))));
     std::vector<ByteView> views;
     std::size_t at = 0;
     while (at < w.used && (at_end || w.used - at >= chunk_max)) {

@@ -47,7 +47,7 @@ std::shared_ptr<const Likeness::Edges> Likeness::edges_of(const Entry& file) {
   return found;
 }
 
-const Entry* Likeness::likest_file(std::span<const Entry> before, std::uint64_t size, ByteView sample) {
+const Entry* Likeness::likest_file(std::span<const Entry> before, std::optional<std::uint64_t> size, ByteView sample) {
   if (before.empty()) return nullptr;
   std::vector<ByteView> views;
   // The last chunk of the sample ends where the sample does, and not at a cut.
@@ -60,7 +60,8 @@ const Entry* Likeness::likest_file(std::span<const Entry> before, std::uint64_t 
   const Entry* best = nullptr;
   std::size_t most = std::max<std::size_t>(2, wanted.size() / 4) - 1;
   for (const Entry& e : before) {
-    if (!e.is_regular() || e.content.refs.empty() || e.stat.size / 2 > size || size / 2 > e.stat.size) continue;
+    if (!e.is_regular() || e.content.refs.empty()) continue;
+    if (size && (e.stat.size / 2 > *size || *size / 2 > e.stat.size)) continue;
     const auto has = edges_of(e);
     const auto shared = std::count_if(wanted.begin(), wanted.end(), [&](std::uint64_t edge) { return std::binary_search(has->begin(), has->end(), edge); });
     if (std::cmp_less_equal(shared, most)) continue;

@@ -6,6 +6,7 @@
 // out to be of no use. Nothing is kept of it from one backup to the next: what is compared is read from the vault.
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -27,10 +28,10 @@ class Likeness {
 
   Likeness(ChunkReader& chunks, const Chunker& chunker) : chunks_(chunks), chunker_(chunker) {}
 
-  /// Of old regular files the one that begins most like `sample`, the first bytes of a new file of `size`; nullptr where
-  /// none is like it. Cuts depend on the content alone, so what follows a cut is compared: a change here and there leaves
+  /// Of old regular files the one that begins most like `sample`, the first bytes of a new file of `size` (nullopt: not
+  /// known yet); nullptr where none is like it. Cuts depend on the content alone, so what follows a cut is compared: a change here and there leaves
   /// most of these places as they were, and moves none of them out of sight.
-  const Entry* likest_file(std::span<const Entry> before, std::uint64_t size, ByteView sample);
+  const Entry* likest_file(std::span<const Entry> before, std::optional<std::uint64_t> size, ByteView sample);
   /// Of old directories the one of which most names are among these, sorted; nullptr where less than half of them are.
   const Entry* likest_directory(std::span<const Entry> before, std::span<const std::string_view> names);
 

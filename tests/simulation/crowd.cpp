@@ -298,8 +298,9 @@ testing::AssertionResult Crowd::holds() {
   std::set<std::string> packs;
   const auto there = (*vault)->store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t) { packs.emplace(name); });
   if (!there) return failed("listing the packs", there.error());
+  // A rebuild may list what a prune removes a moment later: it looks again at the end, and backups ask the store.
   for (const IndexedPack& p : (*index)->packs())
-    if (!packs.contains(p.id.hex())) return testing::AssertionFailure() << "the index names pack " << p.id.brief() << ", which is absent\n" << story();
+    if (rebuilding_ == 0 && !packs.contains(p.id.hex())) return testing::AssertionFailure() << "the index names pack " << p.id.brief() << ", which is absent\n" << story();
   if (damages) return testing::AssertionSuccess();  // goes_on() heals, and looks again
   ChunkReader chunks(**vault, **index);
   for (const RecoveryPoint* p : all) {
