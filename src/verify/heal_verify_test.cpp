@@ -18,6 +18,24 @@ struct HealVerify : VaultFixture {
       return t.directory("root", {photos});
     });
   }
+  static constexpr unsigned kVersions = 8;  ///< so many that some come before the photo's pack in order of names
+  /// Points of which each has a photo that is stored as what differs from the large one.
+  void change_the_photo() {
+    Buffer version = noise(kPhoto, 4);
+    const ChunkId base = vault->keys().chunk_hash().id(version);
+    for (unsigned i = 0; i < kVersions; ++i) {
+      version[1000 * i + 7] ^= 1;
+      const ChunkId id = vault->keys().chunk_hash().id(version);
+      backup([&](TreeWriter& t) {
+        const std::vector<ChunkRef> near{{base, kPhoto}};
+        EXPECT_TRUE(*t.data.add(id, version, near));
+        Entry file = t.file("changed", {});
+        file.content.refs = {{id, kPhoto}};
+        file.stat.size = kPhoto;
+        return t.directory("root", {file});
+      }, {.delta = DeltaPolicy::always});
+    }
+  }
   Objects objects() { return objects_of(vault->store()); }
   ObjectName pack_of(const Buffer& chunk) {
     const auto index = *Index::load(*vault);
@@ -169,24 +187,71 @@ TEST_F(HealVerify, a_vault_without_parity_gets_none_and_hears_nothing_of_it) {
 // Half of a vault's packs were damaged within their parity. Each was healed, and yet damage was told: packs that were read
 // before the one with their bases had been judged while it was damaged, and readers still held the file of before.
 TEST_F(HealVerify, deltas_are_judged_when_what_they_stand_on_is_healed) {
-  Buffer version = noise(kPhoto, 4);
-  const ChunkId base = vault->keys().chunk_hash().id(version);
-  for (unsigned i = 0; i < 8; ++i) {  // so many that some come before the base in order of names
-    version[1000 * i + 7] ^= 1;
-    const ChunkId id = vault->keys().chunk_hash().id(version);
-    backup([&](TreeWriter& t) {
-      const std::vector<ChunkRef> near{{base, kPhoto}};
-      EXPECT_TRUE(*t.data.add(id, version, near));
-      Entry file = t.file("changed", {});
-      file.content.refs = {{id, kPhoto}};
-      file.stat.size = kPhoto;
-      return t.directory("root", {file});
-    }, {.delta = DeltaPolicy::always});
-  }
+  change_the_photo();
   Objects damaged = objects();
   damaged[photo()][200'000] ^= 1;
-  EXPECT_GT(check(**open(damaged), {.store_proof = false}).damage_count, 3u) << "no delta stands on the photo: nothing is tried here";
+  EXPECT_EQ(check(**open(damaged), {.store_proof = false}).affected_points.size(), kVersions + 1) << "no delta stands on the photo: nothing is tried here";
   EXPECT_EQ(heals(damaged).healed_count, 1u);
+}
+
+// A year of days on one damaged segment was told of once a day.
+TEST_F(HealVerify, what_stands_on_a_damaged_segment_is_told_with_it) {
+  change_the_photo();
+  Objects damaged = objects();
+  damaged[photo()][200'000] ^= 1;
+  const auto told = [&](const VerifyReport& r) {
+    ASSERT_EQ(r.damage.size(), 1u);
+    EXPECT_EQ(r.damage_count, 1u);
+    EXPECT_EQ(r.damage[0].object, photo().text());
+    EXPECT_EQ(r.damage[0].chunks, 2u + kVersions) << "the two that lie there, and what stands on one of them";
+    EXPECT_NE(r.damage[0].message.find("8 chunks are stored as what differs"), std::string::npos) << r.damage[0].message;
+    EXPECT_EQ(r.affected_points.size(), kVersions + 1);
+  };
+  told(check(**open(damaged), {.store_proof = false}));
+  damaged.erase(photo());
+  told(check(**open(damaged), {.store_proof = false}));
+  told(check(**open(damaged), {.depth = VerifyDepth::structure}));
+}
+
+TEST_F(HealVerify, what_does_not_open_for_a_reason_that_is_not_known_is_told_by_itself) {
+  const ObjectName first_run = objects().lower_bound({ObjectKind::index, ""})->first;
+  change_the_photo();
+  Objects damaged = objects();
+  damaged.erase(first_run);  // the bases are there, and nobody finds them
+  const VerifyReport r = check(**open(damaged), {.store_proof = false});
+  const auto of_deltas = std::count_if(r.damage.begin(), r.damage.end(), [](const Damage& d) { return d.hint.find("the pack itself is well") != std::string::npos; });
+  EXPECT_EQ(of_deltas, kVersions);
+}
+
+// Of a chunk there were two copies, one damaged and one stored against what was damaged: it was told that nothing is lost.
+TEST_F(HealVerify, a_second_copy_that_stands_on_what_is_lost_spares_nothing) {
+  Buffer version = noise(kPhoto, 4);
+  const std::vector<ChunkRef> near{{vault->keys().chunk_hash().id(version), kPhoto}};
+  version[7] ^= 1;
+  const ChunkId id = vault->keys().chunk_hash().id(version);
+  const auto beside = *WriteSession::begin(*vault, {.delta = DeltaPolicy::always});  // does not see what comes next
+  backup([&](TreeWriter& t) { return t.directory("root", {t.file("other", {version})}); }, {.delta = DeltaPolicy::off});
+  const ObjectName plain = pack_of(version);
+  {
+    const auto data = beside->data_writer();
+    ASSERT_TRUE(*data->add(id, version, near));
+    ASSERT_TRUE(data->finish());
+    RecoveryPoint p;
+    TreeWriter tree{*beside, *data};
+    p.root = tree.directory("root", {});
+    p.base_path = "/home";
+    ASSERT_TRUE(beside->commit(p));
+  }
+  Objects damaged = objects();
+  damaged[plain][200'000] ^= 1;
+  const VerifyReport spared = check(**open(damaged), {.store_proof = false});
+  ASSERT_EQ(spared.damage.size(), 1u);
+  EXPECT_TRUE(spared.damage[0].healed) << "the delta gives it";
+  damaged[photo()][200'000] ^= 1;
+  const VerifyReport lost = check(**open(damaged), {.store_proof = false});
+  ASSERT_EQ(lost.damage.size(), 2u);
+  for (const Damage& d : lost.damage) EXPECT_FALSE(d.healed) << d.message;
+  EXPECT_EQ(lost.serious, 2u);
 }
 
 }  // namespace

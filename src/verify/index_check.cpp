@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "base/units.hpp"
-#include "vault/bases.hpp"
 #include "vault/stock.hpp"
 #include "verify/survey.hpp"
 
@@ -170,120 +169,6 @@ Status compare_with_index(const Vault& vault, Survey& survey) {
       return {};
     }));  // pages that do not open were told of before
     if (wrong > 0) survey.add(damaged_run(run->name(), "index run " + run->name().substr(0, 8) + " gives wrong places for " + human_count(wrong) + " chunks (" + example + ")"));
-  }
-  return {};
-}
-
-namespace {
-
-/// What is stored as a delta is lost with its base, wherever it lies itself. Asks the directories of all packs, so only where
-/// something is lost; as often as bases may be nested.
-Status spread_to_deltas(const Vault& vault, Survey& survey, std::map<PackId, std::vector<BadRange>>& bad) {
-  SegmentOpener opener(vault);
-  const auto lies_in_bad = [&](const ChunkPlace& p) {
-    const auto at = bad.find(p.pack);
-    return at != bad.end() && std::any_of(at->second.begin(), at->second.end(), [&](const BadRange& r) { return p.offset < r.end && p.offset + p.stored_bytes > r.offset; });
-  };
-  std::map<std::size_t, std::uint64_t> chunks;  // by damage
-  for (bool found = true; found && !survey.stopped();) {
-    found = false;
-    for (const auto& listed : survey.present) {
-      const PackId& id = listed.first;
-      if (!survey.indexed.contains(id)) continue;
-      // A directory that does not open was told of before, and its pack with it.
-      static_cast<void>(for_each_delta(vault, opener, id, [&](const SegmentInfo& s) -> Status {
-        if (lies_in_bad({id, {}, s.offset, s.stored_bytes, 0})) return {};
-        for (const ChunkId& base : s.bases) {
-          const auto lost = survey.bad_chunks.find(id_of(ChunkKey::of(base)));
-          if (lost == survey.bad_chunks.end()) continue;
-          found = true;
-          const std::size_t damage = lost->second;
-          bad[id].push_back({s.offset, std::uint64_t{s.offset} + s.stored_bytes, damage});
-          for (const auto& [chunk, bytes] : s.chunks) {
-            const auto places = survey.index->find_all(chunk);
-            if (places && std::any_of(places->begin(), places->end(), [&](const ChunkPlace& p) { return !lies_in_bad(p); })) continue;
-            if (survey.bad_chunks.emplace(id_of(ChunkKey::of(chunk)), damage).second) ++chunks[damage];
-          }
-          return {};
-        }
-        return {};
-      }));
-    }
-  }
-  Lock lock(survey.mutex);
-  survey.bad = bad;
-  for (const auto& [damage, count] : chunks) {
-    if (damage >= survey.report.damage.size()) continue;
-    Damage& d = survey.report.damage[damage];
-    d.chunks += count;
-    d.message += "; " + human_count(count) + (count == 1 ? " chunk is" : " chunks are") + " stored as what differs from what is lost there";
-  }
-  return {};
-}
-
-}  // namespace
-
-Status locate_bad_chunks(const Vault& vault, Survey& survey) {
-  std::map<PackId, std::vector<BadRange>> bad;
-  {
-    Lock lock(survey.mutex);
-    bad = survey.bad;
-  }
-  if (bad.empty()) return {};
-  const auto range_of = [&](const PackId& pack, std::uint64_t offset, std::uint64_t bytes) -> const BadRange* {
-    const auto at = bad.find(pack);
-    if (at == bad.end()) return nullptr;
-    for (const BadRange& r : at->second)
-      if (offset < r.end && offset + bytes > r.offset) return &r;
-    return nullptr;
-  };
-  std::map<std::size_t, std::uint64_t> chunks, spared;  // by damage
-  // What a write-only key says to have spares nothing of others.
-  std::map<WriterId, std::unique_ptr<Index>> indexes;
-  const auto of_writer = [&](const WriterId& writer) -> const Index& {
-    auto& index = indexes[writer];
-    if (!index) index = survey.index->only(writer);
-    return *index;
-  };
-  for (const auto& run : survey.index->runs()) {
-    std::vector<bool> is_bad;
-    bool any = false;
-    for (const IndexedPack& p : run->table().packs) {
-      is_bad.push_back(bad.contains(p.id));
-      any = any || is_bad.back();
-    }
-    if (!any) continue;
-    for (std::uint64_t page = 0; page < run->table().entry_pages(); ++page) {
-      const auto entries = run->page_entries(page);
-      if (!entries) continue;
-      for (const IndexEntry& e : *entries) {
-        if (!is_bad[e.pack]) continue;
-        const BadRange* r = range_of(run->table().packs[e.pack].id, e.offset, e.stored_bytes);
-        if (r == nullptr) continue;
-        // Stored twice, and a restore would take the other one? Then nothing is lost.
-        const auto places = of_writer(run->writer()).find_all(id_of(e.key));
-        if (places && std::any_of(places->begin(), places->end(), [&](const ChunkPlace& p) { return range_of(p.pack, p.offset, p.stored_bytes) == nullptr; })) {
-          ++spared[r->damage];
-          continue;
-        }
-        if (survey.bad_chunks.emplace(id_of(e.key), r->damage).second) ++chunks[r->damage];
-      }
-    }
-  }
-  {
-    Lock lock(survey.mutex);
-    for (const auto& [damage, count] : chunks)
-      if (damage < survey.report.damage.size()) survey.report.damage[damage].chunks = std::max(survey.report.damage[damage].chunks, count);
-  }
-  if (!survey.bad_chunks.empty()) HF_TRY(spread_to_deltas(vault, survey, bad));
-  Lock lock(survey.mutex);
-  for (const auto& [damage, count] : spared) {
-    if (chunks.contains(damage) || damage >= survey.report.damage.size()) continue;
-    Damage& d = survey.report.damage[damage];
-    d.healed = true;
-    d.chunks = std::max(d.chunks, count);
-    d.hint = d.kind == DamageKind::missing_pack ? "its chunks were stored again in other packs: nothing is lost" : "its chunks lie in other packs too: nothing is lost, and the file " + d.object.substr(0, 8) + "/" + d.object.substr(6) + " may be removed";
-    --survey.report.serious;
   }
   return {};
 }

@@ -88,6 +88,7 @@ Status check_presence(Survey& survey) {
 
 namespace {
 
+/// What stands on a damaged base is kept until it is known what explains it.
 void report_faults(const PackId& id, const PackVerdict& verdict, Survey& survey) {
   const bool orphan = !survey.indexed.contains(id) && !survey.index_damaged && survey.index != nullptr && !survey.indexed.empty();
   if (orphan) {
@@ -98,10 +99,25 @@ void report_faults(const PackId& id, const PackVerdict& verdict, Survey& survey)
     survey.note("pack " + id.brief() + ", which no index run lists, is damaged; no recovery point needs it (" + verdict.faults.front().message + ")");
     return;
   }
-  // Neighbours become one range: what a person wants to know is how far the damage goes.
+  std::vector<PackFault> own;
+  for (const PackFault& f : verdict.faults) {
+    if (f.base) {
+      Lock lock(survey.mutex);
+      survey.base_faults.push_back({id, f});
+    } else {
+      own.push_back(f);
+    }
+  }
+  tell_faults(id, own, survey);
+}
+
+}  // namespace
+
+void tell_faults(const PackId& id, const std::vector<PackFault>& faults, Survey& survey) {
+  // What a person wants to know is how far the damage goes.
   std::vector<PackFault> merged;
   std::size_t run = 0;
-  for (const PackFault& f : verdict.faults) {
+  for (const PackFault& f : faults) {
     if (!merged.empty() && f.loses_chunks && merged.back().loses_chunks && merged.back().base == f.base && merged.back().offset + merged.back().bytes == f.offset && f.bytes > 0) {
       PackFault& m = merged.back();
       m.bytes += f.bytes;
@@ -129,8 +145,6 @@ void report_faults(const PackId& id, const PackVerdict& verdict, Survey& survey)
     survey.bad[id].push_back({f.offset, f.bytes == 0 ? UINT64_MAX : f.offset + f.bytes, damage});
   }
 }
-
-}  // namespace
 
 namespace {
 
@@ -208,7 +222,7 @@ class PackReading {
       return;
     }
     if (!verdict->sound()) {
-      survey_.progress.errors.fetch_add(1, std::memory_order_relaxed);
+      if (is_hit_itself(*verdict)) survey_.progress.errors.fetch_add(1, std::memory_order_relaxed);
       report_faults(id, *verdict, survey_);
     }
     bool as_expected = true;

@@ -31,6 +31,12 @@ struct BadRange {
   std::size_t damage = 0;
 };
 
+/// A segment that does not open, as what it stands on does not: told of only where nothing else that is told explains it.
+struct BaseFault {
+  PackId pack;
+  PackFault fault;
+};
+
 struct Survey {
   static constexpr std::size_t kUnlisted = SIZE_MAX;
 
@@ -51,6 +57,7 @@ struct Survey {
   bool index_damaged = false;
   std::unique_ptr<KnownChunks> known;                         ///< nullptr: too many, ask the index
   std::map<PackId, std::vector<BadRange>> bad HF_GUARDED_BY(mutex);  ///< what can't be read; an end of UINT64_MAX: all
+  std::vector<BaseFault> base_faults HF_GUARDED_BY(mutex);    ///< until locate_bad_chunks()
   std::vector<PackId> to_compare HF_GUARDED_BY(mutex);        ///< sound, and yet not as the index has them
   std::vector<PackId> proven HF_GUARDED_BY(mutex);
   std::vector<PackId> damaged_orphans HF_GUARDED_BY(mutex);   ///< in no run: no damage, and yet nothing to rely on
@@ -100,7 +107,10 @@ void tell_stripes(Survey& survey);                                  ///< stripe_
 /// Reads the parity of these packs; with healing, makes anew what is damaged or lacking.
 Status check_parity(ObjectStore& store, const std::vector<PackId>& which, Survey& survey);  ///< parity_check.cpp
 Status compare_with_index(const Vault& vault, Survey& survey);      ///< index_check.cpp: to_compare, entry by entry
-Status locate_bad_chunks(const Vault& vault, Survey& survey);       ///< index_check.cpp
+/// packs.cpp: tells what is wrong with a pack; neighbours become one range.
+void tell_faults(const PackId& id, const std::vector<PackFault>& faults, Survey& survey);
+/// bad_chunks.cpp: which chunks are lost, and what stands on them; tells what no other damage explains.
+Status locate_bad_chunks(const Vault& vault, Survey& survey);
 Status check_trees(const Vault& vault, Survey& survey);             ///< trees.cpp, and what damage costs
 Status store_proof(const Vault& vault, Survey& survey);             ///< proofs.cpp
 /// The packs of a sample: those proven longest ago, until their bytes are `percent` of all.
