@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import threading
 import time
 import unittest
@@ -313,6 +314,43 @@ class ChangeDetection(Case):
             stored.append(self.ask("backup", "--stdin", "--stdin-name", name, input=b"".join(rows))["bytes_stored"])
         self.assertLess(max(stored[1:]), stored[0] / 8, stored)
         self.assertEqual(self.run_it("dump", "latest", "monday.sql").out, b"".join(rows))
+
+    def test_small_files_that_moved_or_were_copied_to_another_folder_are_stored_as_what_changed(self):
+        """Nothing tells where they come from but the unchanged ones among them."""
+        dice = random.Random(8)
+
+        def text():
+            return "".join(f"{dice.getrandbits(60)} words\n" for _ in range(600))
+
+        files = {f"part {i % 3}/file {i:02}.c": text() for i in range(90)}
+
+        def write(folder):
+            for path, words in files.items():
+                self.write(f"{folder}/{path}", words)
+
+        def change():
+            for path in dice.sample(sorted(files), 18):
+                lines = files[path].splitlines(keepends=True)
+                lines[dice.randrange(len(lines))] = "another line\n"
+                files[path] = "".join(lines)
+
+        write("source/work/here/project")
+        self.write("source/work/there/notes", "nothing like it")
+        settle()
+        first = self.backup(self.source)
+        change()
+        write("source/work/there/deeper/a copy of it")
+        shutil.rmtree(self.path("source/work/here/project"))
+        settle()
+        moved = self.backup(self.source)
+        self.assertGreater(moved["bytes_new"], first["bytes_new"] / 8)
+        self.assertGreater(moved["bytes_delta"], 0.6 * moved["bytes_new"])
+        change()
+        write("elsewhere/of another/source")
+        copied = self.backup(self.path("elsewhere"), "--host", "another")
+        self.assertGreater(copied["bytes_delta"], 0.6 * copied["bytes_new"])
+        self.assertSameTree(self.path("elsewhere"), self.restore())
+        self.verify("--full")
 
     def test_a_file_that_changes_each_day_stays_small_and_each_of_its_days_comes_back(self):
         """A dump whose rows grow, shrink and come, and an image with blocks written anew here and there, for two weeks."""

@@ -15,6 +15,7 @@
 #include "base/work_pool.hpp"
 #include "codec/chunker.hpp"
 #include "point/ancestor.hpp"
+#include "point/beside.hpp"
 #include "point/capture.hpp"
 #include "point/elsewhere.hpp"
 #include "point/former.hpp"
@@ -95,6 +96,7 @@ struct ChunkOrigin {
 /// What one worker keeps for itself.
 struct Worker {
   std::unique_ptr<ChunkWriter> writer;
+  std::unique_ptr<Beside> beside;  // null: nothing is stored against anything
   Buffer buffer;
   std::size_t used = 0;
   std::vector<GatheredFile> gathered;

@@ -203,7 +203,10 @@ void Engine::end_linked(const Entry& read, const Error* failed) {
 
 Status Engine::hash_and_store(Worker& worker, std::span<const ByteView> chunks, std::span<const ChunkOrigin> origins, std::span<ChunkRef> out) {
   HF_ASSERT(chunks.size() == out.size() && chunks.size() == origins.size());
-  if (!worker.writer) worker.writer = session_.data_writer();
+  if (!worker.writer) {
+    worker.writer = session_.data_writer();
+    if (session_.stores_deltas()) worker.beside = std::make_unique<Beside>(chunks_);
+  }
   std::vector<ByteView> to_hash;
   std::vector<std::size_t> place;
   to_hash.reserve(chunks.size());
@@ -223,6 +226,7 @@ Status Engine::hash_and_store(Worker& worker, std::span<const ByteView> chunks, 
   for (std::size_t i = 0; i < chunks.size(); ++i) {
     worker.near.clear();
     if (origins[i].ancestor != nullptr) origins[i].ancestor->find_near(origins[i].offset, out[i], worker.near);
+    else if (worker.beside && out[i].id != zero_chunk_) worker.beside->find_near(out[i], worker.near);
     HF_TRY(worker.writer->add(out[i].id, chunks[i], worker.near));
   }
   return {};
