@@ -1,11 +1,14 @@
 #include "point/beside.hpp"
 
 #include <algorithm>
+#include <climits>
 
 namespace hf {
 namespace {
 /// Fewer in a row may be what many folders have in common: a licence and its notice.
 constexpr unsigned kSure = 2, kSurest = 4;
+/// So many between two of a trail may lie elsewhere.
+constexpr unsigned kStrays = 2;
 /// Files that were removed leave gaps.
 constexpr unsigned kGap = 8;
 /// A directory takes about a millisecond, as reading and hashing so much.
@@ -23,39 +26,46 @@ bool about_as_large(std::uint32_t a, std::uint32_t b) { return std::max(a, b) - 
 }  // namespace
 
 void Beside::found(const ChunkPlace& at) {
-  if (last_ && follows(*last_, at)) {
-    in_a_row_ = std::min(in_a_row_ + 1, kSurest);
-    last_ = at;
-  } else if (in_a_row_ > 0) {
-    --in_a_row_;  // what several folders have lies in the vault where the first one is
-  } else {
-    last_ = at;
+  Trail* on = nullptr;
+  for (auto& trail : trails_) {
+    if (!trail) continue;
+    ++trail->elsewhere;
+    if (on == nullptr && follows(trail->last, at)) on = &*trail;
   }
+  if (on != nullptr) {
+    *on = {at, std::min(on->in_a_row + 1, kSurest), 0};
+    return;
+  }
+  const auto staleness = [](const std::optional<Trail>& t) { return t ? t->elsewhere : UINT_MAX; };
+  *std::max_element(trails_.begin(), trails_.end(), [&](const auto& a, const auto& b) { return staleness(a) < staleness(b); }) = Trail{at};
 }
 
-bool Beside::know_directory() {
-  if (pack_ == last_->pack) return true;
-  if (bytes_since_ < kBytesPerDirectory) return false;
-  bytes_since_ = 0;
-  pack_ = last_->pack;
+bool Beside::know_directory(const PackId& pack) {
+  if (pack_ == pack) return true;
+  if (earned_ < kBytesPerDirectory) return false;
+  earned_ -= kBytesPerDirectory;
+  pack_ = pack;
   directory_.clear();
-  const auto pack = chunks_.pack(*pack_);
-  if (!pack) return false;
+  const auto reader = chunks_.pack(pack);
+  if (!reader) return false;
   // What can't be read is passed over: nothing depends on it.
-  if (auto read = read_pack_directory(chunks_.vault(), **pack, opener_)) directory_ = std::move(read->segments);
+  if (auto read = read_pack_directory(chunks_.vault(), **reader, opener_)) directory_ = std::move(read->segments);
   return true;
 }
 
 void Beside::find_near(const ChunkRef& chunk, std::vector<ChunkRef>& out) {
-  bytes_since_ += chunk.bytes;
+  earned_ += chunk.bytes;
   const auto place = chunks_.index().find(chunk.id);
   if (!place) return;
   if (*place) return found(**place);
-  if (in_a_row_ < kSure || !know_directory()) return;
+  Trail* on = nullptr;
+  for (auto& trail : trails_)
+    if (trail && trail->in_a_row >= kSure && trail->elsewhere <= kStrays && (on == nullptr || trail->elsewhere < on->elsewhere)) on = &*trail;
+  if (on == nullptr || !know_directory(on->last.pack)) return;
   const auto before = [](const SegmentInfo& s, std::uint32_t offset) { return s.offset < offset; };
-  auto segment = std::lower_bound(directory_.begin(), directory_.end(), last_->offset, before);
-  if (segment == directory_.end() || segment->offset != last_->offset) return;
-  std::size_t next = last_->chunk + std::size_t{1};
+  auto segment = std::lower_bound(directory_.begin(), directory_.end(), on->last.offset, before);
+  if (segment == directory_.end() || segment->offset != on->last.offset) return;
+  std::size_t next = on->last.chunk + std::size_t{1};
   if (next >= segment->chunks.size()) {
     if (++segment == directory_.end()) return;
     next = 0;
@@ -63,8 +73,8 @@ void Beside::find_near(const ChunkRef& chunk, std::vector<ChunkRef>& out) {
   const auto& [id, bytes] = segment->chunks[next];
   if (!about_as_large(bytes, chunk.bytes)) return;
   out.push_back({id, bytes});
-  last_ = {last_->pack, last_->pack_class, segment->offset, segment->stored_bytes, static_cast<std::uint16_t>(next)};
-  --in_a_row_;
+  on->last = {on->last.pack, on->last.pack_class, segment->offset, segment->stored_bytes, static_cast<std::uint16_t>(next)};
+  --on->in_a_row;
 }
 
 }  // namespace hf

@@ -4,6 +4,7 @@
 // Files are stored in the order of the walk. So where a folder was copied or moved, whatever its name is now and whosever
 // it was, its unchanged files are found one behind the other, and what lies in the place of a changed one is what it was.
 
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -20,15 +21,20 @@ class Beside {
   void find_near(const ChunkRef& chunk, std::vector<ChunkRef>& out);
 
  private:
+  /// Chunks that were found one behind the other.
+  struct Trail {
+    ChunkPlace last;         // found, or taken for what a changed one was
+    unsigned in_a_row = 0;   // found just behind the last one, less those that were not
+    unsigned elsewhere = 0;  // found since then, and not on this trail
+  };
   void found(const ChunkPlace& at);
-  /// The directory of the pack in which the last one lies; false where it can't be read, or was read for another one just now.
-  bool know_directory();
+  /// False where the directory can't be read, or others were read so often that it would take as long as storing the chunks.
+  bool know_directory(const PackId& pack);
 
   ChunkReader& chunks_;
   SegmentOpener opener_;
-  std::optional<ChunkPlace> last_;     // found, or taken for what a changed one was
-  unsigned in_a_row_ = 0;              // how many were found just behind the last one, less those that were not
-  std::uint64_t bytes_since_ = 1u << 20;  // a directory was read
+  std::array<std::optional<Trail>, 4> trails_;  // what many folders have in common lies where the first of them is
+  std::uint64_t earned_ = 4u << 20;    // bytes of chunks that no directory was read for yet
   std::optional<PackId> pack_;         // whose directory it is
   std::vector<SegmentInfo> directory_;
 };
