@@ -215,6 +215,10 @@ TEST(Argon2, meets_a_published_vector_of_the_reference_code) {
   const auto key = argon2id(as_bytes("password"), as_bytes("somesalt"), {.memory_kib = 65536, .passes = 2, .lanes = 1});
   EXPECT_EQ(to_hex(*key), "09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7");
 }
+TEST(Argon2, meets_a_published_vector_with_several_lanes) {
+  const auto key = argon2id(as_bytes("password"), as_bytes("somesalt"), {.memory_kib = 256, .passes = 2, .lanes = 2});
+  EXPECT_EQ(to_hex(*key), "6d093c501fd5999645e0ea3bf620d7b8be7fd2db59c20d9fff9539da2bf57037");
+}
 TEST(Argon2, refuses_costs_that_would_hang_a_reader) {
   EXPECT_FALSE(argon2id(as_bytes("x"), as_bytes("somesalt"), {.memory_kib = 1u << 30, .passes = 1, .lanes = 1}));
 }

@@ -43,7 +43,11 @@ Result<Digest> argon2id(ByteView secret, ByteView salt, const Argon2Params& p) {
   context.allocate_cbk = allocate;
   context.free_cbk = release;
   context.flags = ARGON2_DEFAULT_FLAGS;
-  const int status = argon2_ctx(&context, Argon2_id);
+  int status = argon2_ctx(&context, Argon2_id);
+  if (status == ARGON2_THREAD_FAIL) {  // no thread to be had: one does it all, with the same outcome
+    context.threads = 1;
+    status = argon2_ctx(&context, Argon2_id);
+  }
   if (status != ARGON2_OK) return Error(Code::io, std::string("deriving a key failed: ") + argon2_error_message(status));
   return out;
 }
