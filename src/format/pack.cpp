@@ -98,6 +98,11 @@ Result<std::pair<SegmentHead, std::size_t>> SegmentHead::decode(ByteView in) {
   return std::pair{std::move(h), in.size() - r.left()};
 }
 
+const SegmentInfo* PackDirectory::at(std::uint32_t offset) const {
+  const auto found = std::lower_bound(segments.begin(), segments.end(), offset, [](const SegmentInfo& s, std::uint32_t o) { return s.offset < o; });
+  return found != segments.end() && found->offset == offset ? &*found : nullptr;
+}
+
 Buffer PackDirectory::encode() const {
   Buffer b;
   wire::Writer w(b);

@@ -65,6 +65,8 @@ struct SegmentInfo {
 
 struct PackDirectory {
   std::vector<SegmentInfo> segments;
+  /// The segment at this offset; nullptr: none begins there.
+  const SegmentInfo* at(std::uint32_t offset) const;
   Buffer encode() const;
   static Result<PackDirectory> decode(ByteView in);
 };

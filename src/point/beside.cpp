@@ -40,17 +40,12 @@ void Beside::found(const ChunkPlace& at) {
   *std::max_element(trails_.begin(), trails_.end(), [&](const auto& a, const auto& b) { return staleness(a) < staleness(b); }) = Trail{at};
 }
 
-bool Beside::know_directory(const PackId& pack) {
-  if (pack_ == pack) return true;
-  if (earned_ < kBytesPerDirectory) return false;
-  earned_ -= kBytesPerDirectory;
+std::shared_ptr<const PackDirectory> Beside::directory_of(const PackId& pack) {
+  if (pack_ != pack && earned_ < kBytesPerDirectory) return nullptr;
+  if (pack_ != pack) earned_ -= kBytesPerDirectory;
   pack_ = pack;
-  directory_.clear();
-  const auto reader = chunks_.pack(pack);
-  if (!reader) return false;
   // What can't be read is passed over: nothing depends on it.
-  if (auto read = read_pack_directory(chunks_.vault(), **reader, opener_)) directory_ = std::move(read->segments);
-  return true;
+  return chunks_.directory(pack).value_or(nullptr);
 }
 
 void Beside::find_near(const ChunkRef& chunk, std::vector<ChunkRef>& out) {
@@ -61,13 +56,13 @@ void Beside::find_near(const ChunkRef& chunk, std::vector<ChunkRef>& out) {
   Trail* on = nullptr;
   for (auto& trail : trails_)
     if (trail && trail->in_a_row >= kSure && trail->elsewhere <= kStrays && (on == nullptr || trail->elsewhere < on->elsewhere)) on = &*trail;
-  if (on == nullptr || !know_directory(on->last.pack)) return;
-  const auto before = [](const SegmentInfo& s, std::uint32_t offset) { return s.offset < offset; };
-  auto segment = std::lower_bound(directory_.begin(), directory_.end(), on->last.offset, before);
-  if (segment == directory_.end() || segment->offset != on->last.offset) return;
+  if (on == nullptr) return;
+  const auto directory = directory_of(on->last.pack);
+  const SegmentInfo* segment = directory ? directory->at(on->last.offset) : nullptr;
+  if (segment == nullptr) return;
   std::size_t next = on->last.chunk + std::size_t{1};
   if (next >= segment->chunks.size()) {
-    if (++segment == directory_.end()) return;
+    if (++segment == directory->segments.data() + directory->segments.size()) return;
     next = 0;
   }
   const auto& [id, bytes] = segment->chunks[next];

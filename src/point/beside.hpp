@@ -12,10 +12,10 @@
 
 namespace hf {
 
-/// Only a hint, as kin.hpp. One thread. Memory: the directory of one pack.
+/// Only a hint, as kin.hpp. One thread.
 class Beside {
  public:
-  explicit Beside(ChunkReader& chunks) : chunks_(chunks), opener_(chunks.vault()) {}
+  explicit Beside(ChunkReader& chunks) : chunks_(chunks) {}
   /// To be told of each chunk that has no old version, in order. Puts into `out` the old chunk in whose place it seems to
   /// have come; none where the vault has the chunk itself, or those before it do not lie there one behind the other.
   void find_near(const ChunkRef& chunk, std::vector<ChunkRef>& out);
@@ -28,15 +28,13 @@ class Beside {
     unsigned elsewhere = 0;  // found since then, and not on this trail
   };
   void found(const ChunkPlace& at);
-  /// False where the directory can't be read, or others were read so often that it would take as long as storing the chunks.
-  bool know_directory(const PackId& pack);
+  /// nullptr where it can't be read, or others were read so often that it would take as long as storing the chunks.
+  std::shared_ptr<const PackDirectory> directory_of(const PackId& pack);
 
   ChunkReader& chunks_;
-  SegmentOpener opener_;
   std::array<std::optional<Trail>, 4> trails_;  // what many folders have in common lies where the first of them is
   std::uint64_t earned_ = 4u << 20;    // bytes of chunks that no directory was read for yet
-  std::optional<PackId> pack_;         // whose directory it is
-  std::vector<SegmentInfo> directory_;
+  std::optional<PackId> pack_;         // whose directory was read last
 };
 
 }  // namespace hf

@@ -92,15 +92,31 @@ std::unique_ptr<SegmentOpener> ChunkReader::take_opener() {
   return opener;
 }
 
-Result<std::pair<SegmentHead, std::size_t>> ChunkReader::head(const ChunkPlace& place) {
-  const auto reader = HF_TRY(pack(place.pack));
+Result<std::shared_ptr<const PackDirectory>> ChunkReader::directory(const PackId& id) {
+  {
+    Lock lock(mutex_);
+    for (auto at = directories_.begin(); at != directories_.end(); ++at) {
+      if (at->pack != id) continue;
+      directories_.splice(directories_.begin(), directories_, at);
+      return at->directory;
+    }
+  }
+  const auto reader = HF_TRY(pack(id));
   auto opener = take_opener();
-  const ByteView body = HF_TRY(opener->open_body(HF_TRY(read_frame(*reader, place, *opener))));
-  auto head = HF_TRY(SegmentHead::decode(body));
-  head.second += place.stored_bytes - body.size();
+  auto read = read_pack_directory(vault_, *reader, *opener);
   Lock lock(mutex_);
   idle_openers_.push_back(std::move(opener));
-  return head;
+  if (!read) return std::move(read.error()).in_context("pack " + id.brief()).with_object("packs/" + id.hex());
+  const auto directory = std::make_shared<const PackDirectory>(std::move(*read));
+  std::size_t bytes = 0;
+  for (const SegmentInfo& s : directory->segments) bytes += sizeof s + s.chunks.size() * sizeof s.chunks[0] + s.bases.size() * sizeof s.bases[0];
+  directories_.push_front({id, directory, bytes});
+  directory_bytes_ += bytes;
+  while (directory_bytes_ > kDirectoryBytes && directories_.size() > 1) {
+    directory_bytes_ -= directories_.back().bytes;
+    directories_.pop_back();
+  }
+  return directory;
 }
 
 std::shared_ptr<const OpenedSegment> ChunkReader::kept(const SegmentKey& key, const Unfolding& unfolding) {
@@ -211,8 +227,10 @@ void ChunkReader::open_ahead(std::span<const ChunkId> bases, Unfolding& unfoldin
 Buffer ChunkReader::Spares::take() {
   Lock lock(mutex_);
   if (buffers_.empty()) return {};
-  Buffer out = std::move(buffers_.back());
-  buffers_.pop_back();
+  // The largest: to make a small one larger would fill it with zeros.
+  const auto largest = std::max_element(buffers_.begin(), buffers_.end(), smaller);
+  Buffer out = std::move(*largest);
+  buffers_.erase(largest);
   return out;
 }
 
@@ -220,7 +238,8 @@ void ChunkReader::Spares::give(Buffer buffer) {
   constexpr std::size_t kSpares = 3, kSpareBytes = 4u << 20;
   if (buffer.capacity() > kSpareBytes) return;
   Lock lock(mutex_);
-  if (buffers_.size() < kSpares) buffers_.push_back(std::move(buffer));
+  buffers_.push_back(std::move(buffer));
+  if (buffers_.size() > kSpares) buffers_.erase(std::min_element(buffers_.begin(), buffers_.end(), smaller));
 }
 
 Result<LoadedChunk> ChunkReader::read_at(const ChunkId& id, const ChunkPlace& place, Unfolding& unfolding) {

@@ -19,6 +19,7 @@ namespace hf {
 /// the index of that hour tells. Where a pack is gone the index is loaded anew, and read() looks there too.
 class ChunkReader final : public BaseSource {
  public:
+  static constexpr std::size_t kDirectoryBytes = 4u << 20;
   ChunkReader(const Vault& vault, const Index& index, std::size_t cache_bytes = 32u << 20) : vault_(vault), index_(index), cache_bytes_max_(cache_bytes) {}
 
   /// Tries every place that the index knows, and where a pack is gone, every place that the index of now knows. Corrupt
@@ -34,8 +35,8 @@ class ChunkReader final : public BaseSource {
   /// others may be bases of what comes next. `frame`: it, where it was read already; else empty. Its own bases are not
   /// identified: identify what comes out.
   Result<std::shared_ptr<const OpenedSegment>> open(const ChunkPlace& place, ByteView frame, std::size_t chunks_wanted);
-  /// What the segment at this place says of itself, which needs none of its bases, and how many bytes of it are not payload.
-  Result<std::pair<SegmentHead, std::size_t>> head(const ChunkPlace& place);
+  /// What lies in a pack; kept for a while. Corrupt names the pack where that can't be told.
+  Result<std::shared_ptr<const PackDirectory>> directory(const PackId& id);
   /// Fetches and opens one segment past the cache (its bases come through it); the opener's source of
   /// bases should be this reader.
   Status fetch(const ChunkPlace& place, SegmentOpener& opener, OpenedSegment& out);
@@ -96,6 +97,7 @@ class ChunkReader final : public BaseSource {
     void give(Buffer buffer);
 
    private:
+    static bool smaller(const Buffer& a, const Buffer& b) { return a.size() < b.size(); }
     Mutex mutex_;
     std::vector<Buffer> buffers_ HF_GUARDED_BY(mutex_);
   };
@@ -111,6 +113,13 @@ class ChunkReader final : public BaseSource {
   std::map<std::thread::id, SegmentKey> waiting_ HF_GUARDED_BY(mutex_);
   Condition opened_;  // something left opening_
   std::list<std::pair<PackId, std::shared_ptr<ObjectReader>>> packs_ HF_GUARDED_BY(mutex_);  // newest first, at most 32
+  struct KnownDirectory {
+    PackId pack;
+    std::shared_ptr<const PackDirectory> directory;
+    std::size_t bytes = 0;
+  };
+  std::list<KnownDirectory> directories_ HF_GUARDED_BY(mutex_);  // newest first, kDirectoryBytes of them
+  std::size_t directory_bytes_ HF_GUARDED_BY(mutex_) = 0;
   std::vector<std::unique_ptr<SegmentOpener>> idle_openers_ HF_GUARDED_BY(mutex_);
   const std::shared_ptr<Spares> spares_ = std::make_shared<Spares>();  // segments may outlive the reader
 

@@ -11,36 +11,39 @@ const DeltaLimits& delta_limits(PackClass pack_class) {
 }
 
 std::shared_ptr<const DeltaBases::Shape> DeltaBases::shape_of(const ChunkPlace& place, unsigned depth_left) {
-  constexpr std::size_t kShapesBytesMax = 4u << 20, kNeedsMax = 1024;
+  constexpr std::size_t kShapesBytesMax = 4u << 20, kNeedsMax = 1024, kHeadBytesPerChunk = 3;
   const Place key{place.pack, place.offset};
   {
     Lock lock(mutex_);
     if (const auto known = shapes_.find(key); known != shapes_.end()) return known->second;
   }
-  auto head = reader_.head(place);
-  if (!head) return nullptr;
+  const auto directory = reader_.directory(place.pack);
+  const SegmentInfo* const segment = directory ? (*directory)->at(place.offset) : nullptr;
+  if (segment == nullptr || segment->plain_bytes == 0) return nullptr;
   auto shape = std::make_shared<Shape>();
-  shape->head = std::move(head->first);
-  const SegmentHead& h = shape->head;
-  if (h.plain_bytes == 0) return nullptr;
-  shape->weight = static_cast<double>(place.stored_bytes - head->second) / h.plain_bytes;
-  shape->needs[key] = h.plain_bytes;
-  for (const ChunkId& id : h.bases) {
+  for (const auto& [id, bytes] : segment->chunks) shape->chunk_bytes.push_back(bytes);
+  shape->bases = segment->bases;
+  shape->plain_bytes = segment->plain_bytes;
+  // Names and sizes are no payload.
+  const std::size_t told = kHeadBytesPerChunk * segment->chunks.size() + sizeof(ChunkId) * segment->bases.size();
+  shape->weight = static_cast<double>(place.stored_bytes - std::min<std::size_t>(place.stored_bytes, told)) / segment->plain_bytes;
+  shape->needs[key] = segment->plain_bytes;
+  for (const ChunkId& id : segment->bases) {
     const auto at = index_.find(id);
     if (!at || !*at || depth_left == 0) return nullptr;
     const auto below = shape_of(**at, depth_left - 1);
-    if (!below || (*at)->chunk >= below->head.chunk_bytes.size()) return nullptr;
-    shape->base_ends.push_back((shape->base_ends.empty() ? 0 : shape->base_ends.back()) + below->head.chunk_bytes[(*at)->chunk]);
+    if (!below || (*at)->chunk >= below->chunk_bytes.size()) return nullptr;
+    shape->base_ends.push_back((shape->base_ends.empty() ? 0 : shape->base_ends.back()) + below->chunk_bytes[(*at)->chunk]);
     shape->depth = std::max(shape->depth, below->depth + 1);
     if (!shape->needs.contains({(*at)->pack, (*at)->offset})) shape->needs.insert(below->needs.begin(), below->needs.end());
     if (shape->needs.size() > kNeedsMax) return nullptr;
   }
-  for (const auto& [segment, bytes] : shape->needs) shape->unfolded_bytes += bytes;
-  if (h.bases.empty()) {
-    seen_plain_.fetch_add(h.plain_bytes, std::memory_order_relaxed);
+  for (const auto& [at, bytes] : shape->needs) shape->unfolded_bytes += bytes;
+  if (segment->bases.empty()) {
+    seen_plain_.fetch_add(segment->plain_bytes, std::memory_order_relaxed);
     seen_stored_.fetch_add(place.stored_bytes, std::memory_order_relaxed);
   }
-  const std::size_t bytes = 256 + h.chunk_bytes.size() * sizeof(h.chunk_bytes[0]) + h.bases.size() * sizeof(ChunkId) + shape->needs.size() * 96;
+  const std::size_t bytes = 256 + shape->chunk_bytes.size() * sizeof(shape->chunk_bytes[0]) + shape->bases.size() * sizeof(ChunkId) + shape->needs.size() * 96;
   Lock lock(mutex_);
   if (shapes_bytes_ + bytes > kShapesBytesMax) {
     shapes_.clear();
@@ -54,7 +57,7 @@ std::optional<DeltaBases::Base> DeltaBases::find(const ChunkId& id) {
   const auto place = index_.find(id);
   if (!place || !*place) return std::nullopt;
   auto shape = shape_of(**place, kBaseDepthMax);
-  if (!shape || (*place)->chunk >= shape->head.chunk_bytes.size()) return std::nullopt;
+  if (!shape || (*place)->chunk >= shape->chunk_bytes.size()) return std::nullopt;
   return Base{id, **place, std::move(shape)};
 }
 
@@ -64,8 +67,8 @@ DeltaBases::Step DeltaBases::under(const Base& base) {
   const Shape& shape = *base.shape;
   if (shape.base_ends.empty() || shape.base_ends.back() == 0) return {};
   std::uint64_t from = 0;
-  for (std::size_t i = 0; i < base.at.chunk; ++i) from += shape.head.chunk_bytes[i];
-  const std::uint64_t plain = shape.head.plain_bytes, below = shape.base_ends.back();
+  for (std::size_t i = 0; i < base.at.chunk; ++i) from += shape.chunk_bytes[i];
+  const std::uint64_t plain = shape.plain_bytes, below = shape.base_ends.back();
   const std::uint64_t slack = std::min<std::uint64_t>((4u << 10) + (below > plain ? below - plain : plain - below), 64u << 10);
   const auto number = [&](std::uint64_t at) {
     const auto end = std::upper_bound(shape.base_ends.begin(), shape.base_ends.end(), std::min(at, below - 1));
@@ -73,11 +76,11 @@ DeltaBases::Step DeltaBases::under(const Base& base) {
   };
   const auto mapped = [&](std::uint64_t at) { return at * below / plain; };
   const std::size_t main = number(mapped(from + base.bytes() / 2)), last = number(mapped(from + base.bytes()) + slack);
-  const auto found = find(shape.head.bases[main]);
+  const auto found = find(shape.bases[main]);
   if (!found) return {};
   Step out;
   for (std::size_t i = number(mapped(from) - std::min(mapped(from), slack)); i <= last; ++i) {
-    auto beside = i == main ? found : find(shape.head.bases[i]);
+    auto beside = i == main ? found : find(shape.bases[i]);
     if (!beside || beside->place() != found->place()) continue;
     if (i == main) out.main = out.bases.size();
     out.bases.push_back(std::move(*beside));

@@ -42,7 +42,7 @@ struct DeltaLimits {
 const DeltaLimits& delta_limits(PackClass pack_class);
 
 /// Finds old chunks for new ones to be stored against. One per session, any thread.
-/// Memory: `kCacheBytes` of opened segments, what is known of the shape of as many again, and what ChunkReader needs.
+/// Memory: `kCacheBytes` of opened segments, directories of packs and shapes of segments, 4 MiB of each.
 class DeltaBases {
  public:
   static constexpr std::size_t kCacheBytes = 16u << 20;
@@ -51,8 +51,10 @@ class DeltaBases {
   using Place = std::pair<PackId, std::uint32_t>;  // of a segment
   /// What is known of a segment without opening its bases.
   struct Shape {
-    SegmentHead head;
-    std::vector<std::uint64_t> base_ends;  ///< of head.bases, in the prefix that they make together
+    std::uint32_t plain_bytes = 0;
+    std::vector<std::uint32_t> chunk_bytes;
+    std::vector<ChunkId> bases;
+    std::vector<std::uint64_t> base_ends;  ///< of the bases, in the prefix that they make together
     double weight = 0;                     ///< what it holds, stored, for a byte of plaintext: how far it is from its bases
     unsigned depth = 0;                    ///< 0: it has no bases; else one more than the deepest of theirs
     std::map<Place, std::uint32_t> needs;  ///< plaintext bytes of it and of all that must be open for it
@@ -64,7 +66,7 @@ class DeltaBases {
     ChunkPlace at;
     std::shared_ptr<const Shape> shape;  // of its segment
     Place place() const { return {at.pack, at.offset}; }
-    std::uint32_t bytes() const { return shape->head.chunk_bytes[at.chunk]; }
+    std::uint32_t bytes() const { return shape->chunk_bytes[at.chunk]; }
   };
   /// What serves as base for a new chunk that came in place of this one: itself, where it lies in a pack that is trusted
   /// and readable; where the way down from it is as long as it may be, what it stands on, or what that stands on, with

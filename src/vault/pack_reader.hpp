@@ -16,9 +16,19 @@ struct OpenedSegment {
   OpenedSegment(OpenedSegment&&) = default;
   OpenedSegment& operator=(OpenedSegment&&) = default;
   Buffer storage;
-  ByteView plain;  ///< in `storage`: what was stored as it is begins behind its head, and is not copied
+  ByteView plain;  ///< in `storage`, which may be larger: what was stored as it is begins behind its head, and is not copied
   std::vector<std::uint32_t> offsets;  ///< of each chunk, and the end
   bool bases_identified = true;       ///< false: opened with Unfolding::identifies_bases off
+  /// Room for a plaintext of so many bytes. The storage never shrinks: to grow it again would write zeros.
+  MutableBytes room(std::size_t bytes) {
+    if (storage.size() < bytes) {
+      storage.clear();  // what was in it is not moved along
+      storage.resize(bytes);
+    }
+    const MutableBytes out = MutableBytes(storage).first(bytes);
+    plain = out;
+    return out;
+  }
   std::size_t chunk_count() const { return offsets.empty() ? 0 : offsets.size() - 1; }
   /// Empty where there is no such chunk.
   ByteView chunk(std::size_t i) const {
