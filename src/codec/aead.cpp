@@ -60,18 +60,20 @@ void Aead::set_key(Cipher cipher, ByteView key) {
   state_->seal_keyed = state_->open_keyed = false;
 }
 
-void Aead::seal(std::uint64_t counter, ByteView associated, ByteView plain, MutableBytes out) {
+void Aead::seal(std::uint64_t counter, ByteView associated, ByteView begin, ByteView rest, MutableBytes out) {
   State& s = *state_;
-  HF_ASSERT(out.size() == plain.size() + kTagBytes);
+  const std::size_t bytes = begin.size() + rest.size();
+  HF_ASSERT(out.size() == bytes + kTagBytes);
   const Nonce nonce = nonce_of(counter);
   int n = 0;
   bool good = s.seal_keyed ? EVP_EncryptInit_ex(s.seal, nullptr, nullptr, nullptr, nonce.data()) == 1
                            : EVP_EncryptInit_ex(s.seal, evp(s.cipher), nullptr, s.key.data(), nonce.data()) == 1;
   s.seal_keyed = true;
   if (!associated.empty()) good = good && EVP_EncryptUpdate(s.seal, nullptr, &n, associated.data(), static_cast<int>(associated.size())) == 1;
-  if (!plain.empty()) good = good && EVP_EncryptUpdate(s.seal, out.data(), &n, plain.data(), static_cast<int>(plain.size())) == 1;
-  good = good && EVP_EncryptFinal_ex(s.seal, out.data() + plain.size(), &n) == 1;
-  good = good && EVP_CIPHER_CTX_ctrl(s.seal, EVP_CTRL_AEAD_GET_TAG, kTagBytes, out.data() + plain.size()) == 1;
+  if (!begin.empty()) good = good && EVP_EncryptUpdate(s.seal, out.data(), &n, begin.data(), static_cast<int>(begin.size())) == 1;
+  if (!rest.empty()) good = good && EVP_EncryptUpdate(s.seal, out.data() + begin.size(), &n, rest.data(), static_cast<int>(rest.size())) == 1;
+  good = good && EVP_EncryptFinal_ex(s.seal, out.data() + bytes, &n) == 1;
+  good = good && EVP_CIPHER_CTX_ctrl(s.seal, EVP_CTRL_AEAD_GET_TAG, kTagBytes, out.data() + bytes) == 1;
   HF_ASSERT(good);  // only a bug can make it fail: sizes and keys are ours
 }
 

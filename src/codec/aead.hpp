@@ -25,7 +25,9 @@ class Aead {
   Aead(Aead&&) noexcept;
   void set_key(Cipher cipher, ByteView key);
   /// Writes ciphertext and tag: `out` must have plain.size() + kTagBytes places. May work in place.
-  void seal(std::uint64_t counter, ByteView associated, ByteView plain, MutableBytes out);
+  void seal(std::uint64_t counter, ByteView associated, ByteView plain, MutableBytes out) { seal(counter, associated, {}, plain, out); }
+  /// Of a plaintext in two parts that lie apart: neither is copied.
+  void seal(std::uint64_t counter, ByteView associated, ByteView begin, ByteView rest, MutableBytes out);
   /// `out` has sealed.size() - kTagBytes places; Corrupt where the tag is wrong, and then `out` holds zeros.
   Status open(std::uint64_t counter, ByteView associated, ByteView sealed, MutableBytes out);
 

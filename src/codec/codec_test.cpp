@@ -117,30 +117,31 @@ TEST(Chunker, started_at_any_place_it_joins_the_same_cuts) {
 TEST(Compressor, gives_back_what_it_took) {
   Compressor c(3);
   Decompressor d;
-  Buffer plain(300000, 'x'), packed, back(plain.size());
-  ASSERT_TRUE(c.compress(plain, packed));
-  EXPECT_LT(packed.size(), 1000u);
-  ASSERT_TRUE(d.decompress(packed, back));
+  Buffer plain(300000, 'x'), back(plain.size());
+  const auto packed = c.compress(plain);
+  ASSERT_TRUE(packed);
+  EXPECT_LT(packed->size(), 1000u);
+  ASSERT_TRUE(d.decompress(*packed, back));
   EXPECT_EQ(back, plain);
 }
 TEST(Compressor, leaves_noise_alone) {
-  Buffer packed;
-  EXPECT_FALSE(Compressor(3).compress(noise(1 << 20), packed));
-  EXPECT_TRUE(packed.empty());
+  EXPECT_FALSE(Compressor(3).compress(noise(1 << 20)));
 }
 TEST(Compressor, finds_what_shrinks_only_in_places) {
-  Buffer data = noise(1 << 20), packed;
+  Buffer data = noise(1 << 20);
   std::fill_n(data.begin() + 400000, 300000, std::uint8_t{7});
-  EXPECT_TRUE(Compressor(3).compress(data, packed));
+  EXPECT_TRUE(Compressor(3).compress(data));
 }
 TEST(Compressor, against_a_prefix_only_the_difference_is_left) {
   Compressor c(3);
   Decompressor d;
   const Buffer old = noise(1 << 20);
-  Buffer now = old, packed, back;
+  Buffer now = old, back;
   now.insert(now.begin() + 500'000, 100, std::uint8_t{1});
   now[20] ^= 1;
-  EXPECT_EQ(c.compress_against(old, now, packed), Compressor::Packed::against);
+  const auto difference = c.compress_against(old, now);
+  ASSERT_TRUE(difference.against);
+  const ByteView packed = *difference.frame;
   EXPECT_LT(packed.size(), 1000u);
   back.resize(now.size());
   ASSERT_TRUE(d.decompress(packed, back, old));
@@ -156,32 +157,35 @@ TEST(Compressor, a_prefix_that_is_of_no_use_is_not_used) {
   Compressor c(3);
   Decompressor d;
   const Buffer text(200'000, 'x'), unlike = noise(200'000);
-  Buffer packed, back(text.size());
-  EXPECT_EQ(c.compress_against(text, unlike, packed), Compressor::Packed::stored);
-  EXPECT_TRUE(packed.empty());
+  Buffer back(text.size());
+  const auto stored = c.compress_against(text, unlike);
+  EXPECT_FALSE(stored.frame || stored.against);
   Buffer mixed = noise(100'000);
   std::reverse(mixed.begin(), mixed.end());  // else `unlike` begins with it
   mixed.resize(200'000, 'y');
-  EXPECT_EQ(c.compress_against(unlike, mixed, packed), Compressor::Packed::alone);
-  ASSERT_TRUE(d.decompress(packed, back));
+  const auto alone = c.compress_against(unlike, mixed);
+  ASSERT_TRUE(alone.frame && !alone.against);
+  ASSERT_TRUE(d.decompress(*alone.frame, back));
   EXPECT_EQ(back, mixed);
 }
 TEST(Compressor, a_prefix_that_looks_like_a_zstd_dictionary_is_bytes_all_the_same) {
   Compressor c(3);
-  Buffer old = noise(100'000), packed;
+  Buffer old = noise(100'000);
   const Buffer magic{0x37, 0xA4, 0x30, 0xEC};
   std::copy(magic.begin(), magic.end(), old.begin());
   const Buffer now(old.begin(), old.end() - 10);
-  ASSERT_EQ(c.compress_against(old, now, packed), Compressor::Packed::against);
+  const auto packed = c.compress_against(old, now);
+  ASSERT_TRUE(packed.against);
   Buffer back(now.size());
-  ASSERT_TRUE(Decompressor().decompress(packed, back, old));
+  ASSERT_TRUE(Decompressor().decompress(*packed.frame, back, old));
   EXPECT_EQ(back, now);
 }
 TEST(Decompressor, a_bomb_fills_no_more_than_was_promised) {
   Compressor c(3);
-  Buffer packed, small(1000);
-  ASSERT_TRUE(c.compress(Buffer(10 << 20, 0), packed));
-  EXPECT_EQ(Decompressor().decompress(packed, small).error().code, Code::corrupt);
+  Buffer small(1000);
+  const auto packed = c.compress(Buffer(10 << 20, 0));
+  ASSERT_TRUE(packed);
+  EXPECT_EQ(Decompressor().decompress(*packed, small).error().code, Code::corrupt);
 }
 
 TEST(Aead, opens_only_what_it_sealed) {

@@ -29,13 +29,12 @@ struct Compressor::State {
   ZSTD_CCtx* probe = ZSTD_createCCtx();
   ZSTD_CCtx* delta = nullptr;  // made when first needed
   int level = 3;
-  Buffer packed;  // never shrinks: to grow it again would fill it with zeros each time
-  Buffer alternative;
+  Buffer packed, packed_against;  // never shrink: to grow them again would fill them with zeros each time
   std::array<char, 2 * kProbeBytes> scratch{};
-  /// Puts it into `packed`; an error code of zstd's, or how many bytes it took.
-  std::size_t pack(ZSTD_CCtx* with, ByteView plain) {
-    packed.resize(std::max(packed.size(), ZSTD_compressBound(plain.size())));
-    return ZSTD_compress2(with, packed.data(), packed.size(), plain.data(), plain.size());
+  /// Puts it into `out`; an error code of zstd's, or how many bytes it took.
+  static std::size_t pack(ZSTD_CCtx* with, ByteView plain, Buffer& out) {
+    if (out.size() < ZSTD_compressBound(plain.size())) out.resize(ZSTD_compressBound(plain.size()));
+    return ZSTD_compress2(with, out.data(), out.size(), plain.data(), plain.size());
   }
   ~State() {
     ZSTD_freeCCtx(zstd);
@@ -54,8 +53,8 @@ Compressor::Compressor(int level) : state_(std::make_unique<State>()) {
 Compressor::~Compressor() = default;
 Compressor::Compressor(Compressor&&) noexcept = default;
 
-bool Compressor::compress(ByteView plain, Buffer& out) {
-  if (plain.size() < 16) return false;
+std::optional<ByteView> Compressor::compress(ByteView plain) {
+  if (plain.size() < 16) return std::nullopt;
   if (plain.size() >= kProbeFrom) {
     // Eight samples across the segment, level 1. Data that shrinks only in places is caught by any one of them.
     bool hopeless = true;
@@ -64,16 +63,15 @@ bool Compressor::compress(ByteView plain, Buffer& out) {
       const std::size_t n = ZSTD_compressCCtx(state_->probe, state_->scratch.data(), state_->scratch.size(), plain.data() + at, kProbeBytes, 1);
       hopeless = ZSTD_isError(n) != 0 || n >= kProbeBytes - kProbeBytes / 50;
     }
-    if (hopeless) return false;
+    if (hopeless) return std::nullopt;
   }
-  const std::size_t n = state_->pack(state_->zstd, plain);
-  if (ZSTD_isError(n) != 0 || !worthwhile(plain.size(), n)) return false;
-  append(out, ByteView(state_->packed).first(n));
-  return true;
+  const std::size_t n = State::pack(state_->zstd, plain, state_->packed);
+  if (ZSTD_isError(n) != 0 || !worthwhile(plain.size(), n)) return std::nullopt;
+  return ByteView(state_->packed).first(n);
 }
 
-Compressor::Packed Compressor::compress_against(ByteView prefix, ByteView plain, Buffer& out) {
-  if (prefix.empty() || plain.size() < 16) return compress(plain, out) ? Packed::alone : Packed::stored;
+Compressor::Packed Compressor::compress_against(ByteView prefix, ByteView plain) {
+  if (prefix.empty() || plain.size() < 16) return {compress(plain)};
   if (state_->delta == nullptr) {
     state_->delta = ZSTD_createCCtx();
     if (state_->delta == nullptr) throw std::bad_alloc();
@@ -88,20 +86,13 @@ Compressor::Packed Compressor::compress_against(ByteView prefix, ByteView plain,
   const int window = std::clamp(static_cast<int>(std::bit_width(prefix.size() + plain.size())), 17, 27);
   ZSTD_CCtx_setParameter(state_->delta, ZSTD_c_windowLog, window);
   std::size_t n = ZSTD_CCtx_refPrefix(state_->delta, prefix.data(), prefix.size());
-  if (ZSTD_isError(n) == 0) n = state_->pack(state_->delta, plain);
+  if (ZSTD_isError(n) == 0) n = State::pack(state_->delta, plain, state_->packed_against);
   if (ZSTD_isError(n) != 0) ZSTD_CCtx_reset(state_->delta, ZSTD_reset_session_only);
   const bool good = ZSTD_isError(n) == 0;
-  const std::size_t before = out.size();
-  if (good) append(out, ByteView(state_->packed).first(n));
-  if (good && n <= plain.size() / kSurelyPays) return Packed::against;
-  state_->alternative.clear();
-  const bool shrinks = compress(plain, state_->alternative);
-  const std::size_t alone = shrinks ? state_->alternative.size() : plain.size();
-  if (good && pays(n, alone)) return Packed::against;
-  out.resize(before);
-  if (!shrinks) return Packed::stored;
-  append(out, state_->alternative);
-  return Packed::alone;
+  const auto against = [&]() -> Packed { return {ByteView(state_->packed_against).first(n), true}; };
+  if (good && n <= plain.size() / kSurelyPays) return against();
+  const auto alone = compress(plain);
+  return good && pays(n, alone ? alone->size() : plain.size()) ? against() : Packed{alone};
 }
 
 struct Decompressor::State {

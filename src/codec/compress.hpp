@@ -2,6 +2,7 @@
 // zstd, one independent frame a call.
 
 #include <memory>
+#include <optional>
 
 #include "base/bytes.hpp"
 
@@ -14,18 +15,17 @@ class Compressor {
   ~Compressor();
   Compressor(Compressor&&) noexcept;
   Compressor& operator=(Compressor&&) = delete;
-  /// Appends a zstd frame of `plain` to `out` and gives true; or, where a look at samples or the outcome says that
-  /// compression saves less than 2 %, appends nothing and gives false (store it as it is).
-  bool compress(ByteView plain, Buffer& out);
+  /// A zstd frame of `plain`, a loan until the next call; nullopt where a look at samples or the outcome says that compression
+  /// saves less than 2 %: store it as it is.
+  std::optional<ByteView> compress(ByteView plain);
 
-  enum class Packed : std::uint8_t {
-    stored,   ///< nothing was appended: store it as it is
-    alone,    ///< a frame as of compress()
-    against,  ///< a frame that only who has `prefix` can decompress
+  struct Packed {
+    std::optional<ByteView> frame;  ///< as of compress()
+    bool against = false;           ///< only who has the prefix can decompress it
   };
   /// As compress(), or where that is clearly smaller, with `prefix` before `plain` for the frame to refer to. Tables for
   /// it are made at the first call: who never asks pays nothing.
-  Packed compress_against(ByteView prefix, ByteView plain, Buffer& out);
+  Packed compress_against(ByteView prefix, ByteView plain);
 
  private:
   struct State;

@@ -7,8 +7,9 @@
 
 namespace hf {
 
-Result<std::unique_ptr<PackWriter>> PackWriter::begin(Vault& vault, PackClass pack_class) {
+Result<std::unique_ptr<PackWriter>> PackWriter::begin(Vault& vault, PackClass pack_class, Buffer scratch) {
   auto w = std::unique_ptr<PackWriter>(new PackWriter(vault, pack_class));
+  w->sealed_ = std::move(scratch);
   w->frame_ = vault.new_frame(SealedKind::segment);
   const Digest key = HF_TRY(vault.keys().object_key(w->frame_));
   w->aead_.set_key(w->frame_.cipher, key);
@@ -32,15 +33,16 @@ Status PackWriter::append(ByteView bytes) {
   return {};
 }
 
-Status PackWriter::append_frame(SealedKind kind, ByteView plain) {
+Status PackWriter::append_frame(SealedKind kind, ByteView begin, ByteView rest) {
   frame_.kind = kind;
-  frame_.stored_bytes = static_cast<std::uint32_t>(plain.size() + Aead::kTagBytes);
-  sealed_.resize(FrameHeader::kBytes + frame_.stored_bytes);
-  const MutableBytes header = MutableBytes(sealed_).first(FrameHeader::kBytes);
+  frame_.stored_bytes = static_cast<std::uint32_t>(begin.size() + rest.size() + Aead::kTagBytes);
+  const std::size_t bytes = FrameHeader::kBytes + frame_.stored_bytes;
+  if (sealed_.size() < bytes) sealed_.resize(bytes);
+  const MutableBytes frame = MutableBytes(sealed_).first(bytes), header = frame.first(FrameHeader::kBytes);
   frame_.encode(header);
-  aead_.seal(frame_.ordinal, associated_data(vault_.id(), header), plain, MutableBytes(sealed_).subspan(FrameHeader::kBytes));
+  aead_.seal(frame_.ordinal, associated_data(vault_.id(), header), begin, rest, frame.subspan(FrameHeader::kBytes));
   ++frame_.ordinal;
-  return append(sealed_);
+  return append(frame);
 }
 
 Status PackWriter::add_segment(std::span<const NewChunk> chunks, ByteView plain, Compressor& compressor, const DeltaPrefix* prefix) {
@@ -52,27 +54,15 @@ Status PackWriter::add_segment(std::span<const NewChunk> chunks, ByteView plain,
     head.chunk_bytes.push_back(c.bytes);
     info.chunks.emplace_back(c.id, c.bytes);
   }
-  body_.clear();
-  head.compressed = true;
-  if (prefix != nullptr) {
-    packed_.clear();
-    const auto packed = compressor.compress_against(prefix->bytes, plain, packed_);
-    if (packed == Compressor::Packed::against) info.bases = head.bases = {prefix->bases.begin(), prefix->bases.end()};
-    head.compressed = packed != Compressor::Packed::stored;
-    head.encode(body_);
-    hf::append(body_, head.compressed ? ByteView(packed_) : plain);
-  } else {
-    head.encode(body_);
-    if (!compressor.compress(plain, body_)) {
-      body_.clear();
-      head.compressed = false;
-      head.encode(body_);
-      hf::append(body_, plain);
-    }
-  }
+  const Compressor::Packed packed = prefix != nullptr ? compressor.compress_against(prefix->bytes, plain) : Compressor::Packed{compressor.compress(plain)};
+  if (packed.against) info.bases = head.bases = {prefix->bases.begin(), prefix->bases.end()};
+  head.compressed = packed.frame.has_value();
+  const ByteView payload = packed.frame.value_or(plain);
+  head_.clear();
+  head.encode(head_);
   info.offset = static_cast<std::uint32_t>(offset_);
-  info.stored_bytes = static_cast<std::uint32_t>(FrameHeader::kBytes + body_.size() + Aead::kTagBytes);
-  HF_TRY(append_frame(SealedKind::segment, body_));
+  info.stored_bytes = static_cast<std::uint32_t>(FrameHeader::kBytes + head_.size() + payload.size() + Aead::kTagBytes);
+  HF_TRY(append_frame(SealedKind::segment, head_, payload));
   plain_bytes_ += plain.size();
   chunks_ += info.chunks.size();
   directory_.segments.push_back(std::move(info));
@@ -83,7 +73,7 @@ Status PackWriter::add_body(const SegmentInfo& from, ByteView body) {
   SegmentInfo info = from;
   info.offset = static_cast<std::uint32_t>(offset_);
   info.stored_bytes = static_cast<std::uint32_t>(FrameHeader::kBytes + body.size() + Aead::kTagBytes);
-  HF_TRY(append_frame(SealedKind::segment, body));
+  HF_TRY(append_frame(SealedKind::segment, {}, body));
   plain_bytes_ += info.plain_bytes;
   chunks_ += info.chunks.size();
   directory_.segments.push_back(std::move(info));
@@ -105,7 +95,7 @@ Result<FinishedPack> PackWriter::finish() {
   FinishedPack out;
   PackTrailer trailer;
   trailer.directory_offset = offset_;
-  HF_TRY(append_frame(SealedKind::directory, directory_.encode()));
+  HF_TRY(append_frame(SealedKind::directory, {}, directory_.encode()));
   trailer.directory_stored_bytes = static_cast<std::uint32_t>(offset_ - trailer.directory_offset);
   HF_TRY(append(trailer.encode()));
   out.pack.id = PackId{name_.finish()};

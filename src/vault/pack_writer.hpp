@@ -30,7 +30,8 @@ struct DeltaPrefix {
 /// comes after the pack; if it does not come, the pack is unprotected and nothing worse.
 class PackWriter {
  public:
-  static Result<std::unique_ptr<PackWriter>> begin(Vault& vault, PackClass pack_class);
+  /// `scratch`: memory of an earlier one, so that the kernel need not find new; see take_scratch().
+  static Result<std::unique_ptr<PackWriter>> begin(Vault& vault, PackClass pack_class, Buffer scratch = {});
 
   /// `plain` is the concatenation of `chunks`; both are only read.
   /// Against `prefix` where that is clearly smaller; last_segment() tells.
@@ -45,14 +46,15 @@ class PackWriter {
   bool is_full(std::uint64_t pack_bytes) const { return offset_ >= pack_bytes || chunks_ >= kChunksMax; }
   std::uint64_t segment_count() const { return directory_.segments.size(); }
   Result<FinishedPack> finish();  ///< call once
+  Buffer take_scratch() { return std::move(sealed_); }  ///< after finish()
 
  private:
   static constexpr std::uint64_t kChunksMax = 128 * 1024;
   PackWriter(Vault& vault, PackClass pack_class)
       : vault_(vault), class_(pack_class), parity_(ParityStream::begin(vault.store())), name_(parity_ ? parity_->block_digests() : nullptr) {}
   Status append(ByteView bytes);
-  /// Seals `plain` into a frame with the next ordinal and appends it.
-  Status append_frame(SealedKind kind, ByteView plain);
+  /// Seals a plaintext in two parts into a frame with the next ordinal and appends it.
+  Status append_frame(SealedKind kind, ByteView begin, ByteView rest);
 
   Vault& vault_;
   const PackClass class_;
@@ -64,7 +66,7 @@ class PackWriter {
   PackDirectory directory_;
   std::uint64_t offset_ = 0;
   std::uint64_t plain_bytes_ = 0, chunks_ = 0;
-  Buffer body_, sealed_, packed_;  // scratch
+  Buffer head_, sealed_;  // scratch; sealed_ never shrinks: to grow it again would write zeros
 };
 
 /// A replica frame's body, in clear: what it holds protects itself. SHA-256 of the rest comes first.

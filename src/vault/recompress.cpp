@@ -33,9 +33,8 @@ class Judge {
     frame_.resize(sample.stored_bytes);
     HF_TRY(reader->read(sample.offset, frame_));
     HF_TRY(opener_.open(frame_, opened_));
-    packed_.clear();
-    if (!compressor_.compress(opened_.plain, packed_)) return false;
-    return packed_.size() < sample.stored_bytes - sample.stored_bytes / 30;
+    const auto packed = compressor_.compress(opened_.plain);
+    return packed && packed->size() < sample.stored_bytes - sample.stored_bytes / 30;
   }
 
   const Vault& vault_;
@@ -45,7 +44,7 @@ class Judge {
   Progress& progress_;
   std::unordered_map<PackId, bool> answers_;
   OpenedSegment opened_;
-  Buffer frame_, packed_;
+  Buffer frame_;
 };
 
 }  // namespace

@@ -70,7 +70,7 @@ Status ChunkWriter::seal_delta() {
 }
 
 Status ChunkWriter::ensure_pack() {
-  if (!pack_) pack_ = HF_TRY(PackWriter::begin(session_.vault_, class_));
+  if (!pack_) pack_ = HF_TRY(PackWriter::begin(session_.vault_, class_, std::move(scratch_)));
   return {};
 }
 
@@ -88,6 +88,7 @@ Status ChunkWriter::finish_pack() {
   if (!pack_) return {};
   const auto pack = std::move(pack_);
   FinishedPack done = HF_TRY(pack->finish());
+  scratch_ = pack->take_scratch();
   session_.bytes_stored.fetch_add(done.pack.stored_bytes, std::memory_order_relaxed);
   return session_.pack_finished(done);
 }
