@@ -1,10 +1,23 @@
 #include <gtest/gtest.h>
 
+#include "base/room.hpp"
 #include "base/ids.hpp"
 #include "base/units.hpp"
 
 namespace hf {
 namespace {
+
+TEST(Room, grows_never_shrinks_and_is_empty_when_it_was_moved_from) {
+  Room room;
+  const auto* const large = room.of(1000).data();
+  EXPECT_EQ(room.of(10).data(), large);
+  EXPECT_EQ(room.of(10).size(), 10u);
+  EXPECT_EQ(room.size(), 1000u);
+  Room other = std::move(room);
+  EXPECT_EQ(other.data(), large);
+  EXPECT_EQ(room.size(), 0u);  // NOLINT(bugprone-use-after-move): that is the question
+  EXPECT_NE(room.of(20).data(), nullptr);
+}
 
 TEST(Base32, survives_typing_with_dashes_and_lower_case) {
   const Buffer raw = {0x00, 0xFF, 0x10, 0x80, 0x7A};

@@ -7,6 +7,8 @@
 #include <bit>
 #include <new>
 
+#include "base/room.hpp"
+
 namespace hf {
 namespace {
 constexpr std::size_t kProbeBytes = 4096;
@@ -29,12 +31,12 @@ struct Compressor::State {
   ZSTD_CCtx* probe = ZSTD_createCCtx();
   ZSTD_CCtx* delta = nullptr;  // made when first needed
   int level = 3;
-  Buffer packed, packed_against;  // never shrink: to grow them again would fill them with zeros each time
+  Room packed, packed_against;
   std::array<char, 2 * kProbeBytes> scratch{};
   /// Puts it into `out`; an error code of zstd's, or how many bytes it took.
-  static std::size_t pack(ZSTD_CCtx* with, ByteView plain, Buffer& out) {
-    if (out.size() < ZSTD_compressBound(plain.size())) out.resize(ZSTD_compressBound(plain.size()));
-    return ZSTD_compress2(with, out.data(), out.size(), plain.data(), plain.size());
+  static std::size_t pack(ZSTD_CCtx* with, ByteView plain, Room& out) {
+    const MutableBytes to = out.of(ZSTD_compressBound(plain.size()));
+    return ZSTD_compress2(with, to.data(), to.size(), plain.data(), plain.size());
   }
   ~State() {
     ZSTD_freeCCtx(zstd);
@@ -67,7 +69,7 @@ std::optional<ByteView> Compressor::compress(ByteView plain) {
   }
   const std::size_t n = State::pack(state_->zstd, plain, state_->packed);
   if (ZSTD_isError(n) != 0 || !worthwhile(plain.size(), n)) return std::nullopt;
-  return ByteView(state_->packed).first(n);
+  return ByteView(state_->packed.data(), n);
 }
 
 Compressor::Packed Compressor::compress_against(ByteView prefix, ByteView plain) {
@@ -89,7 +91,7 @@ Compressor::Packed Compressor::compress_against(ByteView prefix, ByteView plain)
   if (ZSTD_isError(n) == 0) n = State::pack(state_->delta, plain, state_->packed_against);
   if (ZSTD_isError(n) != 0) ZSTD_CCtx_reset(state_->delta, ZSTD_reset_session_only);
   const bool good = ZSTD_isError(n) == 0;
-  const auto against = [&]() -> Packed { return {ByteView(state_->packed_against).first(n), true}; };
+  const auto against = [&]() -> Packed { return {ByteView(state_->packed_against.data(), n), true}; };
   if (good && n <= plain.size() / kSurelyPays) return against();
   const auto alone = compress(plain);
   return good && pays(n, alone ? alone->size() : plain.size()) ? against() : Packed{alone};

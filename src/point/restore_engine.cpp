@@ -254,19 +254,18 @@ void RestoreEngine::fetch_unit(Window& window, const Unit& unit, Worker& w) {
 
 bool RestoreEngine::find_elsewhere(const Window& window, const Segment& segment, Worker& w) {
   OpenedSegment found;  // as the damaged one would be, with nothing where a chunk is nowhere else
-  bool any = false;
+  Buffer bytes;
   for (std::size_t i = segment.first; i < segment.last; ++i) {
     const Want& want = window.wants[i];
     if (i > segment.first && want.chunk == window.wants[i - 1].chunk) continue;
-    found.offsets.resize(want.chunk + 1u, static_cast<std::uint32_t>(found.storage.size()));
+    found.offsets.resize(want.chunk + 1u, static_cast<std::uint32_t>(bytes.size()));
     const auto loaded = chunks_.read(want.id);
     if (!loaded) continue;
-    append(found.storage, loaded->bytes);
-    any = true;
+    append(bytes, loaded->bytes);
   }
-  if (!any) return false;
-  found.offsets.push_back(static_cast<std::uint32_t>(found.storage.size()));
-  found.plain = found.storage;
+  if (bytes.empty()) return false;
+  found.offsets.push_back(static_cast<std::uint32_t>(bytes.size()));
+  std::copy(bytes.begin(), bytes.end(), found.room(bytes.size()).begin());
   w.segment = std::make_shared<const OpenedSegment>(std::move(found));
   return true;
 }

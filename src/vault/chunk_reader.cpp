@@ -127,7 +127,7 @@ std::shared_ptr<const OpenedSegment> ChunkReader::kept(const SegmentKey& key, co
 }
 
 void ChunkReader::keep(const SegmentKey& key, const std::shared_ptr<const OpenedSegment>& loaded) {
-  const auto size = [](const std::shared_ptr<const OpenedSegment>& s) { return s->storage.capacity(); };
+  const auto size = [](const std::shared_ptr<const OpenedSegment>& s) { return s->storage.size(); };
   if (const auto at = by_key_.find(key); at != by_key_.end()) {  // two opened it after all, or nobody had identified its bases
     if (at->second->segment->bases_identified) return;
     cached_bytes_ += size(loaded) - size(at->second->segment);
@@ -190,11 +190,11 @@ Result<std::shared_ptr<const OpenedSegment>> ChunkReader::segment(const ChunkPla
   if (asked.frame.empty()) HF_TRY(fetch(place, *opener, *loaded, unfolding));
   else HF_TRY(opener->open(asked.frame, *loaded, unfolding));
   const bool kept_for_others = asked.chunks_wanted < loaded->chunk_count();
-  if (kept_for_others && loaded->storage.capacity() > 2 * loaded->plain.size() + kSlackMax) {  // a small one in the memory of a large one
-    Buffer own(loaded->plain.begin(), loaded->plain.end());
-    std::swap(own, loaded->storage);
-    loaded->plain = loaded->storage;
-    spares_->give(std::move(own));
+  if (kept_for_others && loaded->storage.size() > 2 * loaded->plain.size() + kSlackMax) {  // a small one in the memory of a large one
+    Room large = std::move(loaded->storage);
+    const ByteView plain = loaded->plain;
+    std::copy(plain.begin(), plain.end(), loaded->room(plain.size()).begin());
+    spares_->give(std::move(large));
   }
   Lock lock(mutex_);
   idle_openers_.push_back(std::move(opener));
@@ -224,19 +224,19 @@ void ChunkReader::open_ahead(std::span<const ChunkId> bases, Unfolding& unfoldin
   }
 }
 
-Buffer ChunkReader::Spares::take() {
+Room ChunkReader::Spares::take() {
   Lock lock(mutex_);
   if (buffers_.empty()) return {};
-  // The largest: to make a small one larger would fill it with zeros.
+  // The largest: to make a small one larger takes new memory.
   const auto largest = std::max_element(buffers_.begin(), buffers_.end(), smaller);
-  Buffer out = std::move(*largest);
+  Room out = std::move(*largest);
   buffers_.erase(largest);
   return out;
 }
 
-void ChunkReader::Spares::give(Buffer buffer) {
+void ChunkReader::Spares::give(Room buffer) {
   constexpr std::size_t kSpares = 3, kSpareBytes = 4u << 20;
-  if (buffer.capacity() > kSpareBytes) return;
+  if (buffer.size() > kSpareBytes) return;
   Lock lock(mutex_);
   buffers_.push_back(std::move(buffer));
   if (buffers_.size() > kSpares) buffers_.erase(std::min_element(buffers_.begin(), buffers_.end(), smaller));

@@ -93,13 +93,13 @@ class ChunkReader final : public BaseSource {
   /// Memory of segments that nobody holds any more: new memory costs the kernel a fault for each page of it.
   class Spares {
    public:
-    Buffer take();
-    void give(Buffer buffer);
+    Room take();
+    void give(Room buffer);
 
    private:
-    static bool smaller(const Buffer& a, const Buffer& b) { return a.size() < b.size(); }
+    static bool smaller(const Room& a, const Room& b) { return a.size() < b.size(); }
     Mutex mutex_;
-    std::vector<Buffer> buffers_ HF_GUARDED_BY(mutex_);
+    std::vector<Room> buffers_ HF_GUARDED_BY(mutex_);
   };
 
   const Vault& vault_;

@@ -18,7 +18,7 @@ Result<ByteView> SegmentOpener::open_frame(ByteView frame, SealedKind kind) {
   }
   const bool in_place = frame.data() == plain_.data();
   const std::size_t begin = in_place ? FrameHeader::kBytes : 0, bytes = h.stored_bytes - Aead::kTagBytes;
-  const MutableBytes body = plain(begin + bytes).subspan(begin);
+  const MutableBytes body = plain_.of(begin + bytes).subspan(begin);
   HF_TRY(aead_.open(h.ordinal, associated_data(vault_.id(), frame.first(FrameHeader::kBytes)), frame.subspan(FrameHeader::kBytes), body));
   return ByteView(body);
 }

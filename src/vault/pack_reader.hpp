@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/room.hpp"
 #include "codec/compress.hpp"
 #include "format/pack.hpp"
 #include "vault/vault.hpp"
@@ -15,17 +16,13 @@ struct OpenedSegment {
   OpenedSegment() = default;
   OpenedSegment(OpenedSegment&&) = default;
   OpenedSegment& operator=(OpenedSegment&&) = default;
-  Buffer storage;
+  Room storage;
   ByteView plain;  ///< in `storage`, which may be larger: what was stored as it is begins behind its head, and is not copied
   std::vector<std::uint32_t> offsets;  ///< of each chunk, and the end
   bool bases_identified = true;       ///< false: opened with Unfolding::identifies_bases off
-  /// Room for a plaintext of so many bytes. The storage never shrinks: to grow it again would write zeros.
+  /// Where a plaintext of so many bytes goes.
   MutableBytes room(std::size_t bytes) {
-    if (storage.size() < bytes) {
-      storage.clear();  // what was in it is not moved along
-      storage.resize(bytes);
-    }
-    const MutableBytes out = MutableBytes(storage).first(bytes);
+    const MutableBytes out = storage.of(bytes);
     plain = out;
     return out;
   }
@@ -74,7 +71,7 @@ class SegmentOpener {
   Status open(ByteView frame, OpenedSegment& out);
   Status open(ByteView frame, OpenedSegment& out, Unfolding& unfolding);
   /// Where to read a frame of so many bytes to, for the next open() of it, which needs no memory for the sealed bytes then.
-  MutableBytes frame(std::size_t bytes) { return plain(bytes); }
+  MutableBytes frame(std::size_t bytes) { return plain_.of(bytes); }
   /// True where the last open() failed because of a base: what is sealed in the segment itself is well.
   bool base_failed() const { return base_failed_; }
   /// Head and payload of a segment as they were sealed; a loan until the next call.
@@ -96,12 +93,7 @@ class SegmentOpener {
   bool base_failed_ = false;
   Aead aead_;
   Decompressor decompressor_;
-  /// So much of plain_, which never shrinks: to grow it again would write zeros.
-  MutableBytes plain(std::size_t bytes) {
-    if (plain_.size() < bytes) plain_.resize(bytes);
-    return MutableBytes(plain_).first(bytes);
-  }
-  Buffer plain_;
+  Room plain_;
   Salt keyed_salt_{};
   std::uint32_t keyed_epoch_ = 0;  // as headers hold it; 0: no key set yet
 };

@@ -7,7 +7,7 @@
 
 namespace hf {
 
-Result<std::unique_ptr<PackWriter>> PackWriter::begin(Vault& vault, PackClass pack_class, Buffer scratch) {
+Result<std::unique_ptr<PackWriter>> PackWriter::begin(Vault& vault, PackClass pack_class, Room scratch) {
   auto w = std::unique_ptr<PackWriter>(new PackWriter(vault, pack_class));
   w->sealed_ = std::move(scratch);
   w->frame_ = vault.new_frame(SealedKind::segment);
@@ -36,9 +36,7 @@ Status PackWriter::append(ByteView bytes) {
 Status PackWriter::append_frame(SealedKind kind, ByteView begin, ByteView rest) {
   frame_.kind = kind;
   frame_.stored_bytes = static_cast<std::uint32_t>(begin.size() + rest.size() + Aead::kTagBytes);
-  const std::size_t bytes = FrameHeader::kBytes + frame_.stored_bytes;
-  if (sealed_.size() < bytes) sealed_.resize(bytes);
-  const MutableBytes frame = MutableBytes(sealed_).first(bytes), header = frame.first(FrameHeader::kBytes);
+  const MutableBytes frame = sealed_.of(FrameHeader::kBytes + frame_.stored_bytes), header = frame.first(FrameHeader::kBytes);
   frame_.encode(header);
   aead_.seal(frame_.ordinal, associated_data(vault_.id(), header), begin, rest, frame.subspan(FrameHeader::kBytes));
   ++frame_.ordinal;

@@ -1,6 +1,7 @@
 #pragma once
 // One pack on its way to the store.
 
+#include "base/room.hpp"
 #include "codec/compress.hpp"
 #include "format/index_run.hpp"
 #include "vault/parity.hpp"
@@ -31,7 +32,7 @@ struct DeltaPrefix {
 class PackWriter {
  public:
   /// `scratch`: memory of an earlier one, so that the kernel need not find new; see take_scratch().
-  static Result<std::unique_ptr<PackWriter>> begin(Vault& vault, PackClass pack_class, Buffer scratch = {});
+  static Result<std::unique_ptr<PackWriter>> begin(Vault& vault, PackClass pack_class, Room scratch = {});
 
   /// `plain` is the concatenation of `chunks`; both are only read.
   /// Against `prefix` where that is clearly smaller; last_segment() tells.
@@ -46,7 +47,7 @@ class PackWriter {
   bool is_full(std::uint64_t pack_bytes) const { return offset_ >= pack_bytes || chunks_ >= kChunksMax; }
   std::uint64_t segment_count() const { return directory_.segments.size(); }
   Result<FinishedPack> finish();  ///< call once
-  Buffer take_scratch() { return std::move(sealed_); }  ///< after finish()
+  Room take_scratch() { return std::move(sealed_); }  ///< after finish()
 
  private:
   static constexpr std::uint64_t kChunksMax = 128 * 1024;
@@ -66,7 +67,9 @@ class PackWriter {
   PackDirectory directory_;
   std::uint64_t offset_ = 0;
   std::uint64_t plain_bytes_ = 0, chunks_ = 0;
-  Buffer head_, sealed_;  // scratch; sealed_ never shrinks: to grow it again would write zeros
+  // Scratch:
+  Buffer head_;
+  Room sealed_;
 };
 
 /// A replica frame's body, in clear: what it holds protects itself. SHA-256 of the rest comes first.
