@@ -19,18 +19,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const ByteView prefix = in.first(in.size() / 3), rest = in.subspan(in.size() / 3);
   static_cast<void>(decompressor.decompress(rest, out, prefix));
-  Buffer against;
-  const auto packed = compressor.compress_against(prefix, rest, against);
-  if (packed == Compressor::Packed::stored) {
-    HF_MUST(against.empty());
-  } else {
+  if (const auto packed = compressor.compress_against(prefix, rest); packed.frame) {
     Buffer back(rest.size());
-    HF_MUST(decompressor.decompress(against, back, packed == Compressor::Packed::against ? prefix : ByteView()) && fuzz::same(back, rest));
+    HF_MUST(decompressor.decompress(*packed.frame, back, packed.against ? prefix : ByteView()) && fuzz::same(back, rest));
+  } else {
+    HF_MUST(!packed.against);
   }
-  Buffer frame;
-  if (compressor.compress(in, frame)) {
+  if (const auto frame = compressor.compress(in)) {
     Buffer back(in.size());
-    HF_MUST(decompressor.decompress(frame, back) && fuzz::same(back, in));
+    HF_MUST(decompressor.decompress(*frame, back) && fuzz::same(back, in));
   }
   return 0;
 }

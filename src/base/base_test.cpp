@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "base/room.hpp"
 #include "base/ids.hpp"
+#include "base/room.hpp"
 #include "base/units.hpp"
 
 namespace hf {
