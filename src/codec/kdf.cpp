@@ -4,6 +4,10 @@
 #include <sys/mman.h>
 
 #include <cstdlib>
+#include <latch>
+#include <system_error>
+#include <thread>
+#include <vector>
 
 namespace hf {
 namespace {
@@ -19,6 +23,21 @@ int allocate(std::uint8_t** memory, std::size_t bytes) {
   if (*memory == nullptr) return ARGON2_MEMORY_ALLOCATION_ERROR;
   if (is_large) static_cast<void>(::madvise(*memory, whole, MADV_HUGEPAGE));  // a wish: without it all is only slower
   return ARGON2_OK;
+}
+
+/// Are so many threads to be had at once? The library does not wait for those that it has started where one more can't be, so
+/// that must not happen.
+bool can_start(unsigned threads) {
+  if (threads == 1) return true;
+  std::latch all(threads);
+  std::vector<std::jthread> started;
+  try {
+    for (unsigned i = 0; i < threads; ++i) started.emplace_back([&] { all.arrive_and_wait(); });
+    return true;
+  } catch (const std::system_error&) {
+    all.count_down(threads - static_cast<std::ptrdiff_t>(started.size()));
+    return false;
+  }
 }
 
 void release(std::uint8_t* memory, std::size_t /*bytes*/) { std::free(memory); }
@@ -38,16 +57,13 @@ Result<Digest> argon2id(ByteView secret, ByteView salt, const Argon2Params& p) {
   context.saltlen = static_cast<std::uint32_t>(salt.size());
   context.t_cost = p.passes;
   context.m_cost = p.memory_kib;
-  context.lanes = context.threads = p.lanes;
+  context.lanes = p.lanes;
+  context.threads = can_start(p.lanes) ? p.lanes : 1;  // with the same outcome
   context.version = ARGON2_VERSION_13;
   context.allocate_cbk = allocate;
   context.free_cbk = release;
   context.flags = ARGON2_DEFAULT_FLAGS;
-  int status = argon2_ctx(&context, Argon2_id);
-  if (status == ARGON2_THREAD_FAIL) {  // no thread to be had: one does it all, with the same outcome
-    context.threads = 1;
-    status = argon2_ctx(&context, Argon2_id);
-  }
+  const int status = argon2_ctx(&context, Argon2_id);
   if (status != ARGON2_OK) return Error(Code::io, std::string("deriving a key failed: ") + argon2_error_message(status));
   return out;
 }

@@ -40,12 +40,14 @@ void Beside::found(const ChunkPlace& at) {
   *std::max_element(trails_.begin(), trails_.end(), [&](const auto& a, const auto& b) { return staleness(a) < staleness(b); }) = Trail{at};
 }
 
-std::shared_ptr<const PackDirectory> Beside::directory_of(const PackId& pack) {
-  if (pack_ != pack && earned_ < kBytesPerDirectory) return nullptr;
-  if (pack_ != pack) earned_ -= kBytesPerDirectory;
+const PackDirectory* Beside::directory_of(const PackId& pack) {
+  if (pack_ == pack) return directory_.get();
+  if (earned_ < kBytesPerDirectory) return nullptr;
+  earned_ -= kBytesPerDirectory;
   pack_ = pack;
   // What can't be read is passed over: nothing depends on it.
-  return chunks_.directory(pack).value_or(nullptr);
+  directory_ = chunks_.directory(pack).value_or(nullptr);
+  return directory_.get();
 }
 
 void Beside::find_near(const ChunkRef& chunk, std::vector<ChunkRef>& out) {
@@ -57,19 +59,19 @@ void Beside::find_near(const ChunkRef& chunk, std::vector<ChunkRef>& out) {
   for (auto& trail : trails_)
     if (trail && trail->in_a_row >= kSure && trail->elsewhere <= kStrays && (on == nullptr || trail->elsewhere < on->elsewhere)) on = &*trail;
   if (on == nullptr) return;
-  const auto directory = directory_of(on->last.pack);
-  const SegmentInfo* segment = directory ? directory->at(on->last.offset) : nullptr;
+  --on->in_a_row;  // until others are found
+  const PackDirectory* const directory = directory_of(on->last.pack);
+  const SegmentInfo* segment = directory != nullptr ? directory->at(on->last.offset) : nullptr;
   if (segment == nullptr) return;
   std::size_t next = on->last.chunk + std::size_t{1};
   if (next >= segment->chunks.size()) {
-    if (++segment == directory->segments.data() + directory->segments.size()) return;
+    if (++segment == directory->segments.data() + directory->segments.size() || segment->chunks.empty()) return;
     next = 0;
   }
   const auto& [id, bytes] = segment->chunks[next];
   if (!about_as_large(bytes, chunk.bytes)) return;
   out.push_back({id, bytes});
   on->last = {on->last.pack, on->last.pack_class, segment->offset, segment->stored_bytes, static_cast<std::uint16_t>(next)};
-  --on->in_a_row;
 }
 
 }  // namespace hf

@@ -12,7 +12,7 @@
 
 namespace hf {
 
-/// Only a hint, as kin.hpp. One thread.
+/// Only a hint, as kin.hpp. One thread. Memory: the directory of one pack.
 class Beside {
  public:
   explicit Beside(ChunkReader& chunks) : chunks_(chunks) {}
@@ -29,12 +29,13 @@ class Beside {
   };
   void found(const ChunkPlace& at);
   /// nullptr where it can't be read, or others were read so often that it would take as long as storing the chunks.
-  std::shared_ptr<const PackDirectory> directory_of(const PackId& pack);
+  const PackDirectory* directory_of(const PackId& pack);
 
   ChunkReader& chunks_;
   std::array<std::optional<Trail>, 4> trails_;  // what many folders have in common lies where the first of them is
   std::uint64_t earned_ = 4u << 20;    // bytes of chunks that no directory was read for yet
-  std::optional<PackId> pack_;         // whose directory was read last
+  std::optional<PackId> pack_;         // whose directory was asked for last
+  std::shared_ptr<const PackDirectory> directory_;
 };
 
 }  // namespace hf

@@ -129,6 +129,7 @@ Result<CaptureResult> capture_once(Vault& vault, const CaptureOptions& options, 
     ChunkReader chunks(vault, session->index());
     former = former_of_others(chunks, list.points, point);
   }
+  list = {};
   capturing::Engine engine(*session, options, former, progress, problems);
   auto root = engine.run(point.base_path, tree);
   const std::uint64_t files = root ? root->below_files : 0, bytes = root ? root->below_bytes : 0;
@@ -168,6 +169,7 @@ Result<CaptureResult> capture_stream(Vault& vault, int input, const std::string&
     if (!last) before = former_of_stream(chunks, list.points, point);
     else if (auto found = find_path(chunks, last->root, name)) before.push_back(std::move(*found));
   }
+  list = {};
   Result<Entry> root = engine.run_stream(input, name, before);
   return end_capture(*session, engine, std::move(point), std::move(root), 1, progress.bytes_done);
 }

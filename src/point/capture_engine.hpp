@@ -66,7 +66,7 @@ struct DirectoryJob {
 
   Mutex mutex;
   std::size_t next_batch HF_GUARDED_BY(mutex) = 0;
-  std::optional<DirectoryCursor> old HF_GUARDED_BY(mutex);  // the same directory in the parent point
+  std::optional<DirectoryCursor> old HF_GUARDED_BY(mutex);  // the same directory in what it compares with
   Entry* old_at HF_GUARDED_BY(mutex) = nullptr;    // its next entry
   bool old_done HF_GUARDED_BY(mutex) = false;
   std::map<std::size_t, std::shared_ptr<Batch>> ready HF_GUARDED_BY(mutex);
@@ -106,7 +106,7 @@ struct Worker {
   std::vector<ChunkRef> near;
 };
 
-/// What of the parent point a new name may stand for.
+/// What of the former point a new name may stand for.
 struct Origins {
   Entry* before = nullptr;     ///< of the same name
   const Entry* kin = nullptr;  ///< of one that differs in digits alone

@@ -11,9 +11,9 @@ namespace hf {
 namespace {
 constexpr std::size_t kSourcesMax = 32, kPlacesMax = 64;
 
-bool is_stream(const RecoveryPoint& p) { return p.base_path.empty(); }
+bool is_stream(const RecoveryPoint& p) { return p.paths.size() == 1 && p.paths[0].starts_with(kStreamPrefix); }
 /// One directory that stands for itself; else the root is "/", with the names on the way to what was named.
-bool is_directory(const RecoveryPoint& p) { return !is_stream(p) && p.base_path != "/"; }
+bool is_directory(const RecoveryPoint& p) { return !is_stream(p) && p.base_path.size() > 1; }
 
 std::string_view last_part(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
@@ -27,11 +27,15 @@ std::optional<std::string_view> below(std::string_view above, std::string_view p
 /// The newest point of each source but the asking one, its own host's first.
 std::vector<const RecoveryPoint*> newest_of_others(const std::vector<RecoveryPoint>& points, const RecoveryPoint& now, bool streams) {
   std::set<std::pair<std::string_view, const std::vector<std::string>&>> seen;
-  std::vector<const RecoveryPoint*> out;
-  for (auto p = points.rbegin(); p != points.rend() && out.size() < kSourcesMax; ++p)
-    if (is_stream(*p) == streams && (p->host != now.host || p->paths != now.paths) && seen.insert({p->host, p->paths}).second) out.push_back(&*p);
-  std::stable_partition(out.begin(), out.end(), [&](const RecoveryPoint* p) { return p->host == now.host; });
-  return out;
+  std::vector<const RecoveryPoint*> own, others;
+  for (auto p = points.rbegin(); p != points.rend(); ++p) {
+    if (is_stream(*p) != streams || (p->host == now.host && p->paths == now.paths)) continue;
+    auto& out = p->host == now.host ? own : others;
+    if (out.size() < kSourcesMax && seen.insert({p->host, p->paths}).second) out.push_back(&*p);
+  }
+  own.insert(own.end(), others.begin(), others.end());
+  own.resize(std::min(own.size(), kSourcesMax));
+  return own;
 }
 
 /// The directories in which it begins: its base, or where its paths lie.
@@ -43,33 +47,32 @@ std::set<std::string> places_of(const RecoveryPoint& now) {
   return out;
 }
 
-/// How much the paths of two sources have in common: the same ones, then those that differ in digits alone.
-std::pair<std::size_t, std::size_t> in_common(const RecoveryPoint& a, const RecoveryPoint& b) {
-  std::pair<std::size_t, std::size_t> n;
-  for (const std::string& path : a.paths) {
-    n.first += std::binary_search(b.paths.begin(), b.paths.end(), path);
-    n.second += std::any_of(b.paths.begin(), b.paths.end(), [&](const std::string& other) { return kind_of_name(other) == kind_of_name(path); });
+/// Of sources in order the one that has most paths in common with the new one, which is no directory: the same ones, then
+/// those that differ in digits alone. nullptr: none.
+const RecoveryPoint* nearest_of_parts(const std::vector<const RecoveryPoint*>& sources, const RecoveryPoint& now) {
+  std::set<std::string> kinds;
+  for (const std::string& path : now.paths) kinds.insert(kind_of_name(path));
+  const RecoveryPoint* best = nullptr;
+  std::pair<std::size_t, std::size_t> most;
+  for (const RecoveryPoint* p : sources) {
+    if (is_directory(*p)) continue;
+    std::pair<std::size_t, std::size_t> common;
+    for (const std::string& path : p->paths) {
+      common.first += std::binary_search(now.paths.begin(), now.paths.end(), path);
+      common.second += kinds.contains(kind_of_name(path));
+    }
+    if (best != nullptr && common <= most) continue;
+    best = p;
+    most = common;
   }
-  return n;
+  return best;
 }
 
-/// Of sources in order the one that is most like the new one by its path alone; nullptr: none.
+/// Of sources in order the one whose path differs in digits alone; nullptr: none.
 const RecoveryPoint* kin_of(const std::vector<const RecoveryPoint*>& sources, const RecoveryPoint& now) {
-  if (!is_directory(now)) {
-    const auto best = std::max_element(sources.begin(), sources.end(), [&](const RecoveryPoint* a, const RecoveryPoint* b) {
-      const auto rank = [&](const RecoveryPoint* p) { return std::pair(!is_directory(*p), in_common(now, *p)); };
-      return rank(a) < rank(b);
-    });
-    return best != sources.end() && !is_directory(**best) ? *best : nullptr;
-  }
-  const std::string kind = kind_of_name(now.base_path), last = kind_of_name(last_part(now.base_path));
-  const RecoveryPoint* found = nullptr;
-  for (const RecoveryPoint* p : sources) {
-    if (!is_directory(*p)) continue;
-    if (kind_of_name(p->base_path) == kind) return p;
-    if (found == nullptr && kind_of_name(last_part(p->base_path)) == last) found = p;
-  }
-  return found;
+  const std::string kind = kind_of_name(now.base_path);
+  const auto kin = std::find_if(sources.begin(), sources.end(), [&](const RecoveryPoint* p) { return is_directory(*p) && kind_of_name(p->base_path) == kind; });
+  return kin == sources.end() ? nullptr : *kin;
 }
 }  // namespace
 
@@ -99,10 +102,15 @@ Former former_of_others(ChunkReader& chunks, const std::vector<RecoveryPoint>& p
     }
   }
   if (!out.directories.contains(now.base_path))
-    if (const RecoveryPoint* kin = kin_of(sources, now)) lay_at(now.base_path, *kin, kin->root);
-  if (!out.directories.contains(now.base_path) && is_directory(now))
-    for (const RecoveryPoint* p : sources)
+    if (const RecoveryPoint* kin = is_directory(now) ? kin_of(sources, now) : nearest_of_parts(sources, now)) lay_at(now.base_path, *kin, kin->root);
+  if (!out.directories.contains(now.base_path) && is_directory(now)) {
+    // Those of the same last name first.
+    auto rest = sources;
+    const std::string last = kind_of_name(last_part(now.base_path));
+    std::stable_partition(rest.begin(), rest.end(), [&](const RecoveryPoint* p) { return kind_of_name(last_part(p->base_path)) == last; });
+    for (const RecoveryPoint* p : rest)
       if (is_directory(*p) && out.roots.size() < Likeness::kCandidatesMax) out.roots.push_back(p->root);
+  }
   if (!out.point && !sources.empty()) out.point = *sources.front();
   return out;
 }

@@ -26,8 +26,8 @@ struct Former {
 Former former_of_source(RecoveryPoint parent, bool trusted);
 
 /// For a source without a point: from the newest points of up to 32 others, its own host's first. Where it was backed up
-/// under another host's name, as a part of more, or in parts; else under a path that differs in digits alone; else one of
-/// which half of the names are in it. `now` tells host, paths and base path.
+/// under another host's name, as a part of more, or in parts; else under a path that differs in digits alone; else several, of
+/// which the one counts that has half of the names in it. Memory: an entry for each. `now` tells host, paths and base path.
 Former former_of_others(ChunkReader& chunks, const std::vector<RecoveryPoint>& points, const RecoveryPoint& now);
 
 /// Likewise for a stream called `name`: its last version, or that of the name that differs in digits alone; else several, to

@@ -93,13 +93,15 @@ std::unique_ptr<SegmentOpener> ChunkReader::take_opener() {
 }
 
 Result<std::shared_ptr<const PackDirectory>> ChunkReader::directory(const PackId& id) {
+  const auto known = [&]() HF_REQUIRES(mutex_) -> std::shared_ptr<const PackDirectory> {
+    const auto at = std::find_if(directories_.begin(), directories_.end(), [&](const KnownDirectory& d) { return d.pack == id; });
+    if (at == directories_.end()) return nullptr;
+    directories_.splice(directories_.begin(), directories_, at);
+    return at->directory;
+  };
   {
     Lock lock(mutex_);
-    for (auto at = directories_.begin(); at != directories_.end(); ++at) {
-      if (at->pack != id) continue;
-      directories_.splice(directories_.begin(), directories_, at);
-      return at->directory;
-    }
+    if (auto directory = known()) return directory;
   }
   const auto reader = HF_TRY(pack(id));
   auto opener = take_opener();
@@ -107,6 +109,7 @@ Result<std::shared_ptr<const PackDirectory>> ChunkReader::directory(const PackId
   Lock lock(mutex_);
   idle_openers_.push_back(std::move(opener));
   if (!read) return std::move(read.error()).in_context("pack " + id.brief()).with_object("packs/" + id.hex());
+  if (auto directory = known()) return directory;  // another thread was quicker
   const auto directory = std::make_shared<const PackDirectory>(std::move(*read));
   std::size_t bytes = 0;
   for (const SegmentInfo& s : directory->segments) bytes += sizeof s + s.chunks.size() * sizeof s.chunks[0] + s.bases.size() * sizeof s.bases[0];

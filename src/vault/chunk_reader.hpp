@@ -19,7 +19,7 @@ namespace hf {
 /// the index of that hour tells. Where a pack is gone the index is loaded anew, and read() looks there too.
 class ChunkReader final : public BaseSource {
  public:
-  static constexpr std::size_t kDirectoryBytes = 4u << 20;
+  static constexpr std::size_t kDirectoryBytes = 10u << 20;  ///< two of the largest
   ChunkReader(const Vault& vault, const Index& index, std::size_t cache_bytes = 32u << 20) : vault_(vault), index_(index), cache_bytes_max_(cache_bytes) {}
 
   /// Tries every place that the index knows, and where a pack is gone, every place that the index of now knows. Corrupt

@@ -2,7 +2,7 @@
 // Storing what changed as what changed: chunks gathered into segments that are compressed against old chunks
 // (docs/format/pack.md, docs/decisions/0010-delta-segments.md).
 //
-// Crash story: none of its own. Bases lie in durable packs that the index knew when the session began, so a delta segment
+// Crash story: none of its own. Bases lie in durable packs that the index knows, so a delta segment
 // that becomes durable opens at once. Whatever is wrong with a base when it is read makes the new chunk be stored alone;
 // it is never a reason for a backup to fail.
 
@@ -42,7 +42,7 @@ struct DeltaLimits {
 const DeltaLimits& delta_limits(PackClass pack_class);
 
 /// Finds old chunks for new ones to be stored against. One per session, any thread.
-/// Memory: `kCacheBytes` of opened segments, directories of packs and shapes of segments, 4 MiB of each.
+/// Memory: `kCacheBytes` of opened segments, 10 MiB of directories of packs and 4 of shapes of segments.
 class DeltaBases {
  public:
   static constexpr std::size_t kCacheBytes = 16u << 20;

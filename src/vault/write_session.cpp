@@ -233,7 +233,9 @@ Result<ChunkRef> WriteSession::add_metadata(ByteView node, std::span<const Chunk
 Status WriteSession::pack_finished(const FinishedPack& pack) {
   Lock lock(finished_mutex_);
   finished_.add(pack);
-  return finished_.is_full() ? write_run() : Status();
+  if (!finished_.is_full()) return {};
+  HF_TRY(not_fenced(vault_, point_id_));
+  return write_run();
 }
 
 Status WriteSession::write_run() {

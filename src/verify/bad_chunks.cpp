@@ -58,7 +58,10 @@ class BadChunks {
       Damage& d = list[damage];
       d.healed = true;
       d.chunks = std::max(d.chunks, count);
-      d.hint = d.kind == DamageKind::missing_pack ? "its chunks were stored again in other packs: nothing is lost" : "its chunks lie in other packs too: nothing is lost, and the file " + d.object.substr(0, 8) + "/" + d.object.substr(6) + " may be removed";
+      const auto pack = PackId::parse(std::string_view(d.object).substr(std::string_view("packs/").size()));
+      if (d.kind == DamageKind::missing_pack) d.hint = "its chunks were stored again in other packs: nothing is lost";
+      else if (!pack || needed_.contains(*pack)) d.hint = "its chunks lie in other packs too: nothing is lost; keep the file, the rest of it lies nowhere else";
+      else d.hint = "its chunks lie in other packs too: nothing is lost, and the file " + d.object.substr(0, 8) + "/" + d.object.substr(6) + " may be removed";
       --survey_.report.serious;
     }
   }
@@ -79,6 +82,7 @@ class BadChunks {
 
   Status look_into_index() {
     spared_.clear();
+    needed_.clear();
     // What a write-only key says to have spares nothing of others.
     std::map<WriterId, std::unique_ptr<Index>> indexes;
     const auto of_writer = [&](const WriterId& writer) -> const Index& {
@@ -99,9 +103,15 @@ class BadChunks {
         if (!entries) continue;
         for (const IndexEntry& e : *entries) {
           if (!is_bad[e.pack]) continue;
-          const BadRange* r = range_of(run->table().packs[e.pack].id, e.offset, e.stored_bytes);
-          if (r == nullptr || survey_.bad_chunks.contains(id_of(e.key))) continue;
-          if (lies_elsewhere(of_writer(run->writer()).find_all(id_of(e.key)))) {
+          const PackId& pack = run->table().packs[e.pack].id;
+          const BadRange* r = range_of(pack, e.offset, e.stored_bytes);
+          if (survey_.bad_chunks.contains(id_of(e.key)) || (r == nullptr && needed_.contains(pack))) continue;
+          const auto places = of_writer(run->writer()).find_all(id_of(e.key));
+          if (r == nullptr) {
+            if (!places || std::none_of(places->begin(), places->end(), [&](const ChunkPlace& p) { return p.pack != pack && !lies_in_bad(p); })) needed_.insert(pack);
+            continue;
+          }
+          if (lies_elsewhere(places)) {
             ++spared_[r->damage];
             continue;
           }
@@ -149,6 +159,7 @@ class BadChunks {
   Survey& survey_;
   std::map<PackId, std::vector<BadRange>> bad_;
   std::map<std::size_t, std::uint64_t> chunks_, spared_, standing_on_;  // by damage
+  std::set<PackId> needed_;  // packs with damage that hold also what is well, and lies nowhere else
 };
 
 }  // namespace

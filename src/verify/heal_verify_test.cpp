@@ -230,7 +230,11 @@ TEST_F(HealVerify, a_second_copy_that_stands_on_what_is_lost_spares_nothing) {
   version[7] ^= 1;
   const ChunkId id = vault->keys().chunk_hash().id(version);
   const auto beside = *WriteSession::begin(*vault, {.delta = DeltaPolicy::always});  // does not see what comes next
-  backup([&](TreeWriter& t) { return t.directory("root", {t.file("other", {version})}); }, {.delta = DeltaPolicy::off});
+  backup([&](TreeWriter& t) {
+    const Entry other = t.file("other", {version});
+    EXPECT_TRUE(t.data.part_ends());  // a segment of its own
+    return t.directory("root", {other, t.file("rest", {noise(5000, 22)})});
+  }, {.delta = DeltaPolicy::off});
   const ObjectName plain = pack_of(version);
   {
     const auto data = beside->data_writer();
@@ -247,6 +251,7 @@ TEST_F(HealVerify, a_second_copy_that_stands_on_what_is_lost_spares_nothing) {
   const VerifyReport spared = check(**open(damaged), {.store_proof = false});
   ASSERT_EQ(spared.damage.size(), 1u);
   EXPECT_TRUE(spared.damage[0].healed) << "the delta gives it";
+  EXPECT_EQ(spared.damage[0].hint.find("may be removed"), std::string::npos) << "what else lies in the pack lies nowhere else: " << spared.damage[0].hint;
   damaged[photo()][200'000] ^= 1;
   const VerifyReport lost = check(**open(damaged), {.store_proof = false});
   ASSERT_EQ(lost.damage.size(), 2u);

@@ -104,6 +104,8 @@ void report_faults(const PackId& id, const PackVerdict& verdict, Survey& survey)
     if (f.base) {
       Lock lock(survey.mutex);
       survey.base_faults.push_back({id, f});
+      // Most will be told with what explains them; there may be many.
+      if (survey.base_faults.size() > VerifyReport::kListed) survey.base_faults.back().fault.message = "a segment does not open, as what it stands on does not";
     } else {
       own.push_back(f);
     }
