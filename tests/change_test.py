@@ -13,6 +13,30 @@ from holdfast import DONE, UNREADABLE, Case, slow
 from trees import NS
 
 
+def row(dice, i):
+    return b"INSERT INTO t VALUES (%d, %d);\n" % (i, dice.getrandbits(60))
+
+
+def rows_of(dice):
+    return [row(dice, i) for i in range(200_000)]
+
+
+def change_rows(dice, rows):
+    """One of a hundred."""
+    for i in dice.sample(range(len(rows)), 2000):
+        rows[i] = row(dice, i)
+
+
+def text(dice, lines):
+    return "".join(f"{dice.getrandbits(60)} words\n" for _ in range(lines))
+
+
+def change_a_line(dice, words):
+    lines = words.splitlines(keepends=True)
+    lines[dice.randrange(len(lines))] = "another line\n"
+    return "".join(lines)
+
+
 def settle():
     """Until what was written now is no longer racily clean: longer than the clock's granularity."""
     time.sleep(0.06)
@@ -229,13 +253,12 @@ class ChangeDetection(Case):
 
     def test_what_changed_under_a_new_name_is_stored_as_what_changed(self):
         dice = random.Random(4)
-        rows = [b"INSERT INTO t VALUES (%d, %d);\n" % (i, dice.getrandbits(60)) for i in range(200_000)]
+        rows = rows_of(dice)
         self.write("source/sunday.sql", b"".join(rows))
         settle()
         first = self.backup(self.source)
         for name in ("monday", "tuesday"):
-            for i in dice.sample(range(len(rows)), 2000):
-                rows[i] = b"INSERT INTO t VALUES (%d, %d);\n" % (i, dice.getrandbits(60))
+            change_rows(dice, rows)
             self.write(f"source/{name}.sql", b"".join(rows))
             if name == "tuesday":
                 os.unlink(self.path("source/monday.sql"))
@@ -247,13 +270,12 @@ class ChangeDetection(Case):
 
     def test_what_changed_and_moved_to_another_folder_is_stored_as_what_changed(self):
         dice = random.Random(5)
-        rows = [b"INSERT INTO t VALUES (%d, %d);\n" % (i, dice.getrandbits(60)) for i in range(200_000)]
+        rows = rows_of(dice)
         self.write("source/dumps/of today/base.sql", b"".join(rows))
         trees.make_many(self.folder("source", "more"), 300)
         settle()
         first = self.backup(self.source)
-        for i in dice.sample(range(len(rows)), 2000):
-            rows[i] = b"INSERT INTO t VALUES (%d, %d);\n" % (i, dice.getrandbits(60))
+        change_rows(dice, rows)
         os.unlink(self.path("source/dumps/of today/base.sql"))
         self.write("source/archive/2009/october.sql", b"".join(rows))
         settle()
@@ -267,16 +289,11 @@ class ChangeDetection(Case):
         several of them; or the machine was given another name; or the path says nothing and the names in it do."""
         dice = random.Random(6)
 
-        def text():
-            return "".join(f"{dice.getrandbits(60)} words\n" for _ in range(400))
-
-        files = {f"part {i % 5}/file {i}.c": text() for i in range(60)}
+        files = {f"part {i % 5}/file {i}.c": text(dice, 400) for i in range(60)}
 
         def release(name):
             for path, words in files.items():
-                lines = words.splitlines(keepends=True)
-                lines[dice.randrange(len(lines))] = "another line\n"
-                files[path] = "".join(lines)
+                files[path] = change_a_line(dice, words)
                 self.write(f"{name}/{path}", files[path])
             settle()
             return self.path(name)
@@ -306,11 +323,10 @@ class ChangeDetection(Case):
 
     def test_a_stream_of_another_name_is_stored_as_what_differs(self):
         dice = random.Random(7)
-        rows = [b"INSERT INTO t VALUES (%d, %d);\n" % (i, dice.getrandbits(60)) for i in range(200_000)]
+        rows = rows_of(dice)
         stored = []
         for name in ("dump-2026-11-28.sql", "dump-2026-11-29.sql", "monday.sql"):
-            for i in dice.sample(range(len(rows)), 2000):
-                rows[i] = b"INSERT INTO t VALUES (%d, %d);\n" % (i, dice.getrandbits(60))
+            change_rows(dice, rows)
             stored.append(self.ask("backup", "--stdin", "--stdin-name", name, input=b"".join(rows))["bytes_stored"])
         self.assertLess(max(stored[1:]), stored[0] / 8, stored)
         self.assertEqual(self.run_it("dump", "latest", "monday.sql").out, b"".join(rows))
@@ -319,10 +335,7 @@ class ChangeDetection(Case):
         """Nothing tells where they come from but the unchanged ones among them."""
         dice = random.Random(8)
 
-        def text():
-            return "".join(f"{dice.getrandbits(60)} words\n" for _ in range(600))
-
-        files = {f"part {i % 3}/file {i:02}.c": text() for i in range(90)}
+        files = {f"part {i % 3}/file {i:02}.c": text(dice, 600) for i in range(90)}
 
         def write(folder):
             for path, words in files.items():
@@ -330,9 +343,7 @@ class ChangeDetection(Case):
 
         def change():
             for path in dice.sample(sorted(files), 18):
-                lines = files[path].splitlines(keepends=True)
-                lines[dice.randrange(len(lines))] = "another line\n"
-                files[path] = "".join(lines)
+                files[path] = change_a_line(dice, files[path])
 
         write("source/work/here/project")
         self.write("source/work/there/notes", "nothing like it")

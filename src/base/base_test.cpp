@@ -1,22 +1,22 @@
 #include <gtest/gtest.h>
 
 #include "base/ids.hpp"
-#include "base/room.hpp"
+#include "base/scratch_buffer.hpp"
 #include "base/units.hpp"
 
 namespace hf {
 namespace {
 
-TEST(Room, grows_never_shrinks_and_is_empty_when_it_was_moved_from) {
-  Room room;
-  const auto* const large = room.of(1000).data();
-  EXPECT_EQ(room.of(10).data(), large);
-  EXPECT_EQ(room.of(10).size(), 10u);
-  EXPECT_EQ(room.size(), 1000u);
-  Room other = std::move(room);
+TEST(ScratchBuffer, grows_never_shrinks_and_is_empty_when_it_was_moved_from) {
+  ScratchBuffer scratch;
+  const auto* const large = scratch.of(1000).data();
+  EXPECT_EQ(scratch.of(10).data(), large);
+  EXPECT_EQ(scratch.of(10).size(), 10u);
+  EXPECT_EQ(scratch.size(), 1000u);
+  ScratchBuffer other = std::move(scratch);
   EXPECT_EQ(other.data(), large);
-  EXPECT_EQ(room.size(), 0u);  // NOLINT(bugprone-use-after-move): that is the question
-  EXPECT_NE(room.of(20).data(), nullptr);
+  EXPECT_EQ(scratch.size(), 0u);  // NOLINT(bugprone-use-after-move): that is the question
+  EXPECT_NE(scratch.of(20).data(), nullptr);
 }
 
 TEST(Base32, survives_typing_with_dashes_and_lower_case) {

@@ -7,7 +7,7 @@
 #include <bit>
 #include <new>
 
-#include "base/room.hpp"
+#include "base/scratch_buffer.hpp"
 
 namespace hf {
 namespace {
@@ -31,10 +31,10 @@ struct Compressor::State {
   ZSTD_CCtx* probe = ZSTD_createCCtx();
   ZSTD_CCtx* delta = nullptr;  // made when first needed
   int level = 3;
-  Room packed, packed_against;
+  ScratchBuffer packed, packed_against;
   std::array<char, 2 * kProbeBytes> scratch{};
   /// Puts it into `out`; an error code of zstd's, or how many bytes it took.
-  static std::size_t pack(ZSTD_CCtx* with, ByteView plain, Room& out) {
+  static std::size_t pack(ZSTD_CCtx* with, ByteView plain, ScratchBuffer& out) {
     const MutableBytes to = out.of(ZSTD_compressBound(plain.size()));
     return ZSTD_compress2(with, to.data(), to.size(), plain.data(), plain.size());
   }

@@ -23,18 +23,21 @@ void begin_point(RecoveryPoint& point, const CaptureOptions& options, std::int64
   point.tags = options.tags;
 }
 
-/// Decides the kind and what to build on; gives the point of the same source in which old versions are looked for. Of the
-/// list it leaves what may be built on.
-Result<std::optional<RecoveryPoint>> choose_parent(RecoveryPoint& point, PointList& list, const CaptureOptions& options, WriteSession& session) {
-  // What other keys made is not built on: a write-only key could name what is not there.
+/// The points that may be built on. What other keys made is not: a write-only key could name what is not there.
+Result<PointList> own_points(WriteSession& session) {
+  PointList list = HF_TRY(session.vault().points());
   std::erase_if(list.points, [&](const RecoveryPoint& p) { return p.writer != session.vault().writer(); });
+  return list;
+}
+
+/// Decides the kind and what to build on; gives the point of the same source in which old versions are looked for.
+Result<std::optional<RecoveryPoint>> choose_parent(RecoveryPoint& point, const PointList& list, const CaptureOptions& options, WriteSession& session) {
   const KindChoice choice = options.kind ? HF_TRY(options.kind(list)) : KindChoice{};
   if (choice.independent) {
     HF_ASSERT(choice.kind == PointKind::full);
     session.store_all_anew();
     point.domain = session.point_id();
     point.domain_ns = point.started_ns;
-    list.points.clear();
     return std::optional<RecoveryPoint>();
   }
   auto parent = newest_of(list, point.host, point.paths);
@@ -51,6 +54,29 @@ Result<std::optional<RecoveryPoint>> choose_parent(RecoveryPoint& point, PointLi
     point.base_full_ns = on_full ? parent->started_ns : parent->base_full_ns;
   }
   return parent;
+}
+
+/// Likewise; gives all that a tree is compared with.
+Result<Former> choose_former(RecoveryPoint& point, const CaptureOptions& options, WriteSession& session, Progress& progress) {
+  const PointList list = HF_TRY(own_points(session));
+  if (auto parent = HF_TRY(choose_parent(point, list, options, session))) {
+    progress.bytes_total = parent->bytes, progress.items_total = parent->files;
+    return former_of_source(std::move(*parent), point.kind != PointKind::full);
+  }
+  if (!session.stores_deltas()) return Former();
+  ChunkReader chunks(session.vault(), session.index());
+  return former_of_others(chunks, list.points, point);
+}
+
+/// Likewise, for a stream. The last one under its name is what most of it was stored against; the point stands alone all the same.
+Result<std::vector<Entry>> choose_former_streams(RecoveryPoint& point, const std::string& name, const CaptureOptions& options, WriteSession& session) {
+  const PointList list = HF_TRY(own_points(session));
+  const auto last = HF_TRY(choose_parent(point, list, options, session));
+  if (!session.stores_deltas()) return std::vector<Entry>();
+  ChunkReader chunks(session.vault(), session.index());
+  if (!last) return former_of_stream(chunks, list.points, point);
+  auto found = find_path(chunks, last->root, name);
+  return found ? std::vector<Entry>{std::move(*found)} : std::vector<Entry>();
 }
 
 /// Commits, or on a failure keeps what was stored for the next run.
@@ -119,17 +145,7 @@ Result<CaptureResult> capture_once(Vault& vault, const CaptureOptions& options, 
   const std::int64_t started_ns = env.wall_ns();
   const auto session = HF_TRY(WriteSession::begin(vault, options.write));
   begin_point(point, options, started_ns);
-  PointList list = HF_TRY(vault.points());
-  auto parent = HF_TRY(choose_parent(point, list, options, *session));
-  Former former;
-  if (parent) {
-    progress.bytes_total = parent->bytes, progress.items_total = parent->files;
-    former = former_of_source(std::move(*parent), point.kind != PointKind::full);
-  } else if (session->stores_deltas()) {
-    ChunkReader chunks(vault, session->index());
-    former = former_of_others(chunks, list.points, point);
-  }
-  list = {};
+  const Former former = HF_TRY(choose_former(point, options, *session, progress));
   capturing::Engine engine(*session, options, former, progress, problems);
   auto root = engine.run(point.base_path, tree);
   const std::uint64_t files = root ? root->below_files : 0, bytes = root ? root->below_bytes : 0;
@@ -154,22 +170,13 @@ Result<CaptureResult> capture_stream(Vault& vault, int input, const std::string&
   point.base_path = "";
   begin_point(point, options, vault.env().wall_ns());
   const auto session = HF_TRY(WriteSession::begin(vault, options.write));
-  PointList list = HF_TRY(vault.points());
-  const auto last = HF_TRY(choose_parent(point, list, options, *session));
+  const std::vector<Entry> before = HF_TRY(choose_former_streams(point, name, options, *session));
   // Every byte of a stream is read, whatever was asked for.
   point.kind = PointKind::full;
   point.parent = point.base_full = std::nullopt;
   point.base_full_ns = 0;
   const Former no_tree;
   capturing::Engine engine(*session, options, no_tree, progress, none);
-  // The last one under this name is what most of it was stored against; the point stands alone all the same.
-  std::vector<Entry> before;
-  if (session->stores_deltas()) {
-    ChunkReader chunks(vault, session->index());
-    if (!last) before = former_of_stream(chunks, list.points, point);
-    else if (auto found = find_path(chunks, last->root, name)) before.push_back(std::move(*found));
-  }
-  list = {};
   Result<Entry> root = engine.run_stream(input, name, before);
   return end_capture(*session, engine, std::move(point), std::move(root), 1, progress.bytes_done);
 }

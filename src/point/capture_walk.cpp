@@ -1,4 +1,4 @@
-// The walk: directories in parallel, their names in batches, each in order.
+// The engine as a whole, and the walk: directories in parallel, their names in batches, each in order.
 
 #include <fcntl.h>
 

@@ -265,7 +265,7 @@ bool RestoreEngine::find_elsewhere(const Window& window, const Segment& segment,
   }
   if (bytes.empty()) return false;
   found.offsets.push_back(static_cast<std::uint32_t>(bytes.size()));
-  std::copy(bytes.begin(), bytes.end(), found.room(bytes.size()).begin());
+  std::copy(bytes.begin(), bytes.end(), found.plain_of(bytes.size()).begin());
   w.segment = std::make_shared<const OpenedSegment>(std::move(found));
   return true;
 }

@@ -17,6 +17,15 @@ Result<ChunkPlace> place_in(const Index& index, const ChunkId& id) {
   return *place;
 }
 
+/// What is kept of this pack, as the newest from now on; nullptr: nothing.
+template <class List>
+const typename List::value_type* used_again(List& kept, const PackId& pack) {
+  const auto at = std::find_if(kept.begin(), kept.end(), [&](const auto& k) { return k.pack == pack; });
+  if (at == kept.end()) return nullptr;
+  kept.splice(kept.begin(), kept, at);
+  return &kept.front();
+}
+
 }  // namespace
 
 Result<ChunkPlace> ChunkReader::locate(const ChunkId& id) const {
@@ -44,11 +53,7 @@ Result<std::shared_ptr<ObjectReader>> ChunkReader::pack(const PackId& id) {
   constexpr std::size_t kOpenMax = 32;
   {
     Lock lock(mutex_);
-    for (auto at = packs_.begin(); at != packs_.end(); ++at) {
-      if (at->first != id) continue;
-      packs_.splice(packs_.begin(), packs_, at);
-      return packs_.front().second;
-    }
+    if (const auto* known = used_again(packs_, id)) return known->object;
   }
   auto opened = vault_.store().open({ObjectKind::pack, id.hex()});
   if (!opened && opened.error().code == Code::not_found)
@@ -56,7 +61,7 @@ Result<std::shared_ptr<ObjectReader>> ChunkReader::pack(const PackId& id) {
   if (!opened) return opened.error();
   std::shared_ptr<ObjectReader> reader = std::move(*opened);
   Lock lock(mutex_);
-  packs_.emplace_front(id, reader);
+  packs_.push_front({id, reader});
   if (packs_.size() > kOpenMax) packs_.pop_back();
   return reader;
 }
@@ -93,15 +98,9 @@ std::unique_ptr<SegmentOpener> ChunkReader::take_opener() {
 }
 
 Result<std::shared_ptr<const PackDirectory>> ChunkReader::directory(const PackId& id) {
-  const auto known = [&]() HF_REQUIRES(mutex_) -> std::shared_ptr<const PackDirectory> {
-    const auto at = std::find_if(directories_.begin(), directories_.end(), [&](const KnownDirectory& d) { return d.pack == id; });
-    if (at == directories_.end()) return nullptr;
-    directories_.splice(directories_.begin(), directories_, at);
-    return at->directory;
-  };
   {
     Lock lock(mutex_);
-    if (auto directory = known()) return directory;
+    if (const auto* known = used_again(directories_, id)) return known->directory;
   }
   const auto reader = HF_TRY(pack(id));
   auto opener = take_opener();
@@ -109,7 +108,7 @@ Result<std::shared_ptr<const PackDirectory>> ChunkReader::directory(const PackId
   Lock lock(mutex_);
   idle_openers_.push_back(std::move(opener));
   if (!read) return std::move(read.error()).in_context("pack " + id.brief()).with_object("packs/" + id.hex());
-  if (auto directory = known()) return directory;  // another thread was quicker
+  if (const auto* known = used_again(directories_, id)) return known->directory;  // another thread was quicker
   const auto directory = std::make_shared<const PackDirectory>(std::move(*read));
   std::size_t bytes = 0;
   for (const SegmentInfo& s : directory->segments) bytes += sizeof s + s.chunks.size() * sizeof s.chunks[0] + s.bases.size() * sizeof s.bases[0];
@@ -194,9 +193,9 @@ Result<std::shared_ptr<const OpenedSegment>> ChunkReader::segment(const ChunkPla
   else HF_TRY(opener->open(asked.frame, *loaded, unfolding));
   const bool kept_for_others = asked.chunks_wanted < loaded->chunk_count();
   if (kept_for_others && loaded->storage.size() > 2 * loaded->plain.size() + kSlackMax) {  // a small one in the memory of a large one
-    Room large = std::move(loaded->storage);
+    ScratchBuffer large = std::move(loaded->storage);
     const ByteView plain = loaded->plain;
-    std::copy(plain.begin(), plain.end(), loaded->room(plain.size()).begin());
+    std::copy(plain.begin(), plain.end(), loaded->plain_of(plain.size()).begin());
     spares_->give(std::move(large));
   }
   Lock lock(mutex_);
@@ -227,17 +226,17 @@ void ChunkReader::open_ahead(std::span<const ChunkId> bases, Unfolding& unfoldin
   }
 }
 
-Room ChunkReader::Spares::take() {
+ScratchBuffer ChunkReader::Spares::take() {
   Lock lock(mutex_);
   if (buffers_.empty()) return {};
   // The largest: to make a small one larger takes new memory.
   const auto largest = std::max_element(buffers_.begin(), buffers_.end(), smaller);
-  Room out = std::move(*largest);
+  ScratchBuffer out = std::move(*largest);
   buffers_.erase(largest);
   return out;
 }
 
-void ChunkReader::Spares::give(Room buffer) {
+void ChunkReader::Spares::give(ScratchBuffer buffer) {
   constexpr std::size_t kSpares = 3, kSpareBytes = 4u << 20;
   if (buffer.size() > kSpareBytes) return;
   Lock lock(mutex_);

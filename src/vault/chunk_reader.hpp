@@ -93,13 +93,13 @@ class ChunkReader final : public BaseSource {
   /// Memory of segments that nobody holds any more: new memory costs the kernel a fault for each page of it.
   class Spares {
    public:
-    Room take();
-    void give(Room buffer);
+    ScratchBuffer take();
+    void give(ScratchBuffer buffer);
 
    private:
-    static bool smaller(const Room& a, const Room& b) { return a.size() < b.size(); }
+    static bool smaller(const ScratchBuffer& a, const ScratchBuffer& b) { return a.size() < b.size(); }
     Mutex mutex_;
-    std::vector<Room> buffers_ HF_GUARDED_BY(mutex_);
+    std::vector<ScratchBuffer> buffers_ HF_GUARDED_BY(mutex_);
   };
 
   const Vault& vault_;
@@ -112,7 +112,11 @@ class ChunkReader final : public BaseSource {
   std::map<SegmentKey, std::thread::id> opening_ HF_GUARDED_BY(mutex_);
   std::map<std::thread::id, SegmentKey> waiting_ HF_GUARDED_BY(mutex_);
   Condition opened_;  // something left opening_
-  std::list<std::pair<PackId, std::shared_ptr<ObjectReader>>> packs_ HF_GUARDED_BY(mutex_);  // newest first, at most 32
+  struct OpenPack {
+    PackId pack;
+    std::shared_ptr<ObjectReader> object;
+  };
+  std::list<OpenPack> packs_ HF_GUARDED_BY(mutex_);  // newest first, at most 32
   struct KnownDirectory {
     PackId pack;
     std::shared_ptr<const PackDirectory> directory;

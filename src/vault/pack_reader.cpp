@@ -86,7 +86,7 @@ Status SegmentOpener::open(ByteView frame, OpenedSegment& out, Unfolding& unfold
   }
   out.offsets.push_back(at);
   if (head.compressed) {
-    return decompressor_.decompress(body.subspan(head_bytes), out.room(head.plain_bytes), prefix.bytes);
+    return decompressor_.decompress(body.subspan(head_bytes), out.plain_of(head.plain_bytes), prefix.bytes);
   }
   std::swap(out.storage, plain_);  // `body` is in it, and stays where it is
   out.plain = body.subspan(head_bytes);

@@ -4,7 +4,7 @@
 #include <memory>
 #include <optional>
 
-#include "base/room.hpp"
+#include "base/scratch_buffer.hpp"
 #include "codec/compress.hpp"
 #include "format/pack.hpp"
 #include "vault/vault.hpp"
@@ -16,12 +16,12 @@ struct OpenedSegment {
   OpenedSegment() = default;
   OpenedSegment(OpenedSegment&&) = default;
   OpenedSegment& operator=(OpenedSegment&&) = default;
-  Room storage;
+  ScratchBuffer storage;
   ByteView plain;  ///< in `storage`, which may be larger: what was stored as it is begins behind its head, and is not copied
   std::vector<std::uint32_t> offsets;  ///< of each chunk, and the end
   bool bases_identified = true;       ///< false: opened with Unfolding::identifies_bases off
   /// Where a plaintext of so many bytes goes.
-  MutableBytes room(std::size_t bytes) {
+  MutableBytes plain_of(std::size_t bytes) {
     const MutableBytes out = storage.of(bytes);
     plain = out;
     return out;
@@ -93,7 +93,7 @@ class SegmentOpener {
   bool base_failed_ = false;
   Aead aead_;
   Decompressor decompressor_;
-  Room plain_;
+  ScratchBuffer plain_;
   Salt keyed_salt_{};
   std::uint32_t keyed_epoch_ = 0;  // as headers hold it; 0: no key set yet
 };

@@ -7,7 +7,7 @@
 
 namespace hf {
 
-Result<std::unique_ptr<PackWriter>> PackWriter::begin(Vault& vault, PackClass pack_class, Room scratch) {
+Result<std::unique_ptr<PackWriter>> PackWriter::begin(Vault& vault, PackClass pack_class, ScratchBuffer scratch) {
   auto w = std::unique_ptr<PackWriter>(new PackWriter(vault, pack_class));
   w->sealed_ = std::move(scratch);
   w->frame_ = vault.new_frame(SealedKind::segment);

@@ -1,7 +1,7 @@
 #pragma once
 // One pack on its way to the store.
 
-#include "base/room.hpp"
+#include "base/scratch_buffer.hpp"
 #include "codec/compress.hpp"
 #include "format/index_run.hpp"
 #include "vault/parity.hpp"
@@ -32,7 +32,7 @@ struct DeltaPrefix {
 class PackWriter {
  public:
   /// `scratch`: memory of an earlier one, so that the kernel need not find new; see take_scratch().
-  static Result<std::unique_ptr<PackWriter>> begin(Vault& vault, PackClass pack_class, Room scratch = {});
+  static Result<std::unique_ptr<PackWriter>> begin(Vault& vault, PackClass pack_class, ScratchBuffer scratch = {});
 
   /// `plain` is the concatenation of `chunks`; both are only read.
   /// Against `prefix` where that is clearly smaller; last_segment() tells.
@@ -47,7 +47,7 @@ class PackWriter {
   bool is_full(std::uint64_t pack_bytes) const { return offset_ >= pack_bytes || chunks_ >= kChunksMax; }
   std::uint64_t segment_count() const { return directory_.segments.size(); }
   Result<FinishedPack> finish();  ///< call once
-  Room take_scratch() { return std::move(sealed_); }  ///< after finish()
+  ScratchBuffer take_scratch() { return std::move(sealed_); }  ///< after finish()
 
  private:
   static constexpr std::uint64_t kChunksMax = 128 * 1024;
@@ -69,7 +69,7 @@ class PackWriter {
   std::uint64_t plain_bytes_ = 0, chunks_ = 0;
   // Scratch:
   Buffer head_;
-  Room sealed_;
+  ScratchBuffer sealed_;
 };
 
 /// A replica frame's body, in clear: what it holds protects itself. SHA-256 of the rest comes first.

@@ -60,7 +60,7 @@ class ChunkWriter {
   std::size_t part_bytes_ = 0;  // of what is no delta, since the last part ended
   std::unique_ptr<DeltaSegment> delta_;  // made when first needed
   std::unique_ptr<PackWriter> pack_;
-  Room scratch_;  // of the last pack
+  ScratchBuffer scratch_;  // of the last pack
 };
 
 /// Crash story: packs become durable one by one; every half a million chunks an index run makes them known; the point

@@ -14,18 +14,17 @@ class BadChunks {
   BadChunks(const Vault& vault, Survey& survey) : vault_(vault), survey_(survey) {}
 
   /// Which chunks lie in bad ranges and nowhere else, and what is stored as a delta on them.
-  Status find() {
+  void find() {
     {
       Lock lock(survey_.mutex);
       bad_ = survey_.bad;
     }
-    if (bad_.empty()) return {};
+    if (bad_.empty()) return;
     // A second copy of a chunk may stand on what is lost: then it spares nothing.
-    do HF_TRY(look_into_index());
+    do look_into_index();
     while (!survey_.bad_chunks.empty() && spread_to_deltas());
     Lock lock(survey_.mutex);
     survey_.bad = bad_;
-    return {};
   }
 
   /// Segments that did not open for want of their bases, and no damage that is known tells why: false where there are none.
@@ -61,7 +60,7 @@ class BadChunks {
       const auto pack = PackId::parse(std::string_view(d.object).substr(std::string_view("packs/").size()));
       if (d.kind == DamageKind::missing_pack) d.hint = "its chunks were stored again in other packs: nothing is lost";
       else if (!pack || needed_.contains(*pack)) d.hint = "its chunks lie in other packs too: nothing is lost; keep the file, the rest of it lies nowhere else";
-      else d.hint = "its chunks lie in other packs too: nothing is lost, and the file " + d.object.substr(0, 8) + "/" + d.object.substr(6) + " may be removed";
+      else d.hint = "its chunks lie in other packs too: nothing is lost, and the file " + file_of(*pack) + " may be removed";
       --survey_.report.serious;
     }
   }
@@ -76,11 +75,12 @@ class BadChunks {
   }
   bool lies_in_bad(const ChunkPlace& p) const { return range_of(p.pack, p.offset, p.stored_bytes) != nullptr; }
   /// Stored twice, and a restore would take the other one? Then nothing is lost.
-  bool lies_elsewhere(const Result<std::vector<ChunkPlace>>& places) const {
-    return places && std::any_of(places->begin(), places->end(), [&](const ChunkPlace& p) { return !lies_in_bad(p); });
+  /// `besides`: in another pack than this one.
+  bool lies_elsewhere(const Result<std::vector<ChunkPlace>>& places, const PackId* besides = nullptr) const {
+    return places && std::any_of(places->begin(), places->end(), [&](const ChunkPlace& p) { return !lies_in_bad(p) && (besides == nullptr || p.pack != *besides); });
   }
 
-  Status look_into_index() {
+  void look_into_index() {
     spared_.clear();
     needed_.clear();
     // What a write-only key says to have spares nothing of others.
@@ -100,15 +100,19 @@ class BadChunks {
       if (!any) continue;
       for (std::uint64_t page = 0; page < run->table().entry_pages(); ++page) {
         const auto entries = run->page_entries(page);
-        if (!entries) continue;
+        if (!entries) {  // what it told of is not known
+          for (std::size_t p = 0; p < is_bad.size(); ++p)
+            if (is_bad[p]) needed_.insert(run->table().packs[p].id);
+          continue;
+        }
         for (const IndexEntry& e : *entries) {
           if (!is_bad[e.pack]) continue;
           const PackId& pack = run->table().packs[e.pack].id;
           const BadRange* r = range_of(pack, e.offset, e.stored_bytes);
-          if (survey_.bad_chunks.contains(id_of(e.key)) || (r == nullptr && needed_.contains(pack))) continue;
+          if (r == nullptr ? needed_.contains(pack) : survey_.bad_chunks.contains(id_of(e.key))) continue;
           const auto places = of_writer(run->writer()).find_all(id_of(e.key));
           if (r == nullptr) {
-            if (!places || std::none_of(places->begin(), places->end(), [&](const ChunkPlace& p) { return p.pack != pack && !lies_in_bad(p); })) needed_.insert(pack);
+            if (!lies_elsewhere(places, &pack)) needed_.insert(pack);
             continue;
           }
           if (lies_elsewhere(places)) {
@@ -120,7 +124,6 @@ class BadChunks {
         }
       }
     }
-    return {};
   }
 
   /// What is stored as a delta is lost with its base, wherever it lies itself. Asks the directories of all packs, so only where
@@ -164,12 +167,11 @@ class BadChunks {
 
 }  // namespace
 
-Status locate_bad_chunks(const Vault& vault, Survey& survey) {
+void locate_bad_chunks(const Vault& vault, Survey& survey) {
   BadChunks chunks(vault, survey);
-  HF_TRY(chunks.find());
-  if (chunks.tell_unexplained()) HF_TRY(chunks.find());
+  chunks.find();
+  if (chunks.tell_unexplained()) chunks.find();
   chunks.add_to_report();
-  return {};
 }
 
 }  // namespace hf

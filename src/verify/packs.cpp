@@ -58,7 +58,7 @@ Status check_presence(Survey& survey) {
     if (at == survey.present.end()) {
       d.kind = DamageKind::missing_pack;
       d.message = "pack " + id.brief() + " is missing (" + human_bytes(pack.stored_bytes) + ", " + human_count(pack.chunk_count) + " chunks)";
-      d.hint = (survey.options.heal || survey.stripes_of.contains(id) ? survey.help_of_parity(id) : "") + "bring the file packs/" + id.hex().substr(0, 2) + "/" + id.hex() + " back from a copy of the vault";
+      d.hint = (survey.options.heal || survey.stripes_of.contains(id) ? survey.help_of_parity(id) : "") + "bring the file " + file_of(id) + " back from a copy of the vault";
     } else {
       // Reading it tells what is left, which only the full depth does; until then nothing in it is trusted.
       if (survey.options.depth == VerifyDepth::full && survey.options.sample_percent >= 100) continue;
@@ -138,7 +138,7 @@ void tell_faults(const PackId& id, const std::vector<PackFault>& faults, Survey&
     d.bytes = f.bytes;
     d.chunks = f.chunks;
     d.message = "pack " + id.brief() + ": " + f.message;
-    const std::string back = "bring the file packs/" + id.hex().substr(0, 2) + "/" + id.hex() + " back from a copy of the vault", again = ", or back up the files below again if they still exist";
+    const std::string back = "bring the file " + file_of(id) + " back from a copy of the vault", again = ", or back up the files below again if they still exist";
     if (f.base) d.hint = std::string("the pack itself is well: make whole what holds the base") + (survey.options.heal ? "" : " (holdfast verify --heal)") + again;
     else d.hint = survey.help_of_parity(id) + (f.loses_chunks ? back + again : "no chunk is lost yet; " + back);
     const std::size_t damage = survey.add(std::move(d));

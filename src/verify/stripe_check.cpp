@@ -55,7 +55,7 @@ Status check_presence_by_stripes(ObjectStore& store, Survey& survey) {
     d.kind = DamageKind::missing_pack;
     d.object = "packs/" + id.hex();
     d.message = "pack " + id.brief() + " is missing (" + human_bytes(member->bytes) + "): its stripe names it";
-    d.hint = survey.help_of_parity(id) + "bring the file packs/" + id.hex().substr(0, 2) + "/" + id.hex() + " back from a copy of the vault";
+    d.hint = survey.help_of_parity(id) + "bring the file " + file_of(id) + " back from a copy of the vault";
     survey.add(std::move(d));
   }
   Lock lock(survey.mutex);

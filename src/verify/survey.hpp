@@ -80,6 +80,8 @@ struct Survey {
   bool stopped() const { return progress.stop_requested; }
 };
 
+/// The pack as a file of the vault.
+inline std::string file_of(const PackId& pack) { return "packs/" + pack.hex().substr(0, 2) + "/" + pack.hex(); }
 /// An id with this key and nothing behind it: what Index::find() and maps by key need.
 ChunkId id_of(const ChunkKey& key);
 
@@ -110,7 +112,7 @@ Status compare_with_index(const Vault& vault, Survey& survey);      ///< index_c
 /// packs.cpp: tells what is wrong with a pack; neighbours become one range.
 void tell_faults(const PackId& id, const std::vector<PackFault>& faults, Survey& survey);
 /// bad_chunks.cpp: which chunks are lost, and what stands on them; tells what no other damage explains.
-Status locate_bad_chunks(const Vault& vault, Survey& survey);
+void locate_bad_chunks(const Vault& vault, Survey& survey);
 Status check_trees(const Vault& vault, Survey& survey);             ///< trees.cpp, and what damage costs
 Status store_proof(const Vault& vault, Survey& survey);             ///< proofs.cpp
 /// The packs of a sample: those proven longest ago, until their bytes are `percent` of all.

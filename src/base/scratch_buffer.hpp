@@ -10,11 +10,11 @@ namespace hf {
 
 /// Grows without filling it with zeros or moving what was in it, and never shrinks: so whoever uses it again and again asks the
 /// kernel for memory once. One thread.
-class Room {
+class ScratchBuffer {
  public:
-  Room() = default;
-  Room(Room&& other) noexcept : memory_(std::move(other.memory_)), size_(std::exchange(other.size_, 0)) {}
-  Room& operator=(Room&& other) noexcept {
+  ScratchBuffer() = default;
+  ScratchBuffer(ScratchBuffer&& other) noexcept : memory_(std::move(other.memory_)), size_(std::exchange(other.size_, 0)) {}
+  ScratchBuffer& operator=(ScratchBuffer&& other) noexcept {
     memory_ = std::move(other.memory_);
     size_ = std::exchange(other.size_, 0);
     return *this;
