@@ -10,7 +10,7 @@ Steps, in this order, each timed:
 
 The programs take turns within each run, and start at another one each time, so that a drift of the machine hits all alike.
 Sources are read through a warm page cache; vaults and restored trees are on a memory file system unless --work says
-otherwise. Figures are medians over the runs. Everything made is removed at the end, also after Ctrl-C.
+otherwise, whose memory the machine has handed out once before each step that writes. Figures are medians over the runs. Everything made is removed at the end, also after Ctrl-C.
 """
 import argparse
 import json
@@ -24,7 +24,7 @@ import sys
 import time
 
 from make_corpora import DEFAULT_DIR, MAKERS
-from programs import PROGRAMS, Peers, measured, new_folder
+from programs import PROGRAMS, Peers, measured, new_folder, warm_memory
 from tables import report
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -118,6 +118,11 @@ class Turn:
             self.row["failed"].append(f"{name}: exit status {result['code']}")
         return good
 
+    def warm(self, act, *words):
+        """A step that writes as much as the corpus has, at most."""
+        warm_memory(self.program.root, disk_bytes(self.live))
+        return act(*words)
+
     def go(self):
         program, row = self.program, self.row
         v1, v2 = self.corpus / "v1", self.corpus / "v2"
@@ -126,7 +131,7 @@ class Turn:
             return
         if "open" in self.steps:
             self.step("open", program.open())
-        if not self.step("first", program.backup(self.live, "p1")):
+        if not self.step("first", self.warm(program.backup, self.live, "p1")):
             return
         last, size = "p1", stored_bytes(program.vault)
         row["size"].append(size)
@@ -137,7 +142,7 @@ class Turn:
         if "next" in self.steps and v2.exists():
             size = stored_bytes(program.vault)
             sync_tree(v2, self.live)
-            if self.step("next", program.backup(self.live, "p3")):
+            if self.step("next", self.warm(program.backup, self.live, "p3")):
                 last = "p3"
                 row["growth_next"].append(stored_bytes(program.vault) - size)
         if "verify" in self.steps:
@@ -145,7 +150,7 @@ class Turn:
         if "restore" in self.steps:
             target = program.root / "restored"
             target.mkdir()
-            if self.step("restore", program.restore(last, target)) and "same" in self.steps:
+            if self.step("restore", self.warm(program.restore, last, target)) and "same" in self.steps:
                 row["differs"].append(differences(self.live, target))
             shutil.rmtree(target)
         if "prune" in self.steps and self.step("prune", program.prune()):

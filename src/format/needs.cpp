@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <bit>
 
-#include "base/assert.hpp"
-#include "format/wire.hpp"
-
 namespace hf {
 namespace {
 
@@ -166,20 +163,6 @@ void NeedGraph::add_pack(const PackId& pack, std::span<const Delta> deltas) {
 
 // --- asking ---
 
-template <class Visit>
-std::uint64_t NeedGraph::each_range(std::uint64_t at, Visit&& visit) const {
-  wire::Reader r(ByteView(lists_).subspan(at));
-  const std::size_t before = r.left();
-  Number number = 0;
-  for (std::uint64_t ranges = r.varint(); ranges > 0; --ranges) {
-    const auto begin = static_cast<Number>(number + r.varint());
-    number = static_cast<Number>(begin + r.varint() + 1);
-    visit(begin, number);
-  }
-  HF_ASSERT(r.ok());
-  return at + (before - r.left());
-}
-
 bool NeedGraph::names_nodes(const ChunkKey& node) const {
   const auto n = find(node);
   bool any = false;
@@ -206,7 +189,7 @@ void NeedGraph::mark_below(const ChunkKey& node, NeedMarks& marks) const {
   }
 }
 
-void NeedGraph::mark_bases(std::span<const PackId> packs, NeedMarks& marks, const std::function<bool(const PackId&)>& stays) const {
+void NeedGraph::mark_bases(std::span<const PackId> packs, NeedMarks& marks, const std::function<Standing(const PackId&)>& standing, const NeedMarks* alone) const {
   const auto mark_all = [&](std::uint64_t bases) {
     bool more = false;
     each_range(bases, [&](Number begin, Number end) {
@@ -218,12 +201,16 @@ void NeedGraph::mark_bases(std::span<const PackId> packs, NeedMarks& marks, cons
   for (const PackId& id : packs) {
     const auto found = packs_.find(id);
     HF_ASSERT(found != packs_.end());
-    const bool all = stays && stays(id);
+    const Standing here = standing ? standing(id) : Standing::as_used;
+    if (here == Standing::none) continue;
     std::uint64_t at = found->second.at;
     for (std::uint32_t i = 0; i < found->second.count; ++i) {
-      const std::uint64_t bases = each_range(at, [](Number, Number) {});
-      if (all) mark_all(bases);
-      else waiting.push_back(at);
+      bool folded = false;
+      const std::uint64_t bases = each_range(at, [&](Number begin, Number end) {
+        for (Number n = begin; alone != nullptr && n < end && !folded; ++n) folded = alone->has(n);
+      });
+      if (here == Standing::all) mark_all(bases);
+      else if (!folded) waiting.push_back(at);
       at = each_range(bases, [](Number, Number) {});
     }
   }

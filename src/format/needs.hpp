@@ -17,7 +17,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/assert.hpp"
 #include "format/index_run.hpp"
+#include "format/wire.hpp"
 
 namespace hf {
 
@@ -76,15 +78,38 @@ class NeedGraph {
   }
   /// Marks a known node and everything below it.
   void mark_below(const ChunkKey& node, NeedMarks& marks) const;
-  /// Marks what segments with a marked chunk have as bases, and theirs, as far as they lie in these packs, all known.
-  /// Segments in packs that stay need theirs in any case.
-  void mark_bases(std::span<const PackId> packs, NeedMarks& marks, const std::function<bool(const PackId&)>& stays = nullptr) const;
+  /// Which delta segments of a pack need their bases.
+  enum class Standing : std::uint8_t {
+    none,     ///< nobody opens them: the pack goes
+    as_used,  ///< those with a marked chunk
+    all,      ///< the pack stays
+  };
+  /// Marks what segments have as bases, and theirs, as far as they lie in these packs, all known. Without `standing` those with
+  /// a marked chunk; of these, those with a chunk of `alone` don't count.
+  void mark_bases(std::span<const PackId> packs, NeedMarks& marks, const std::function<Standing(const PackId&)>& standing = nullptr, const NeedMarks* alone = nullptr) const;
   /// The same for one segment that is in no pack of these: `bases` are needed whatever becomes of it.
   void mark(std::span<const ChunkKey> bases, NeedMarks& marks);
   template <class Visit>
   void for_each_marked(const NeedMarks& marks, Visit&& visit) const {
     for (Number n = 0; n < keys_.size(); ++n)
       if (marks.has(n)) visit(keys_[n]);
+  }
+  std::optional<Number> find(const ChunkKey& key) const;
+  /// `visit(chunks, bases)` with the numbers of each delta segment of a known pack, in order; loans.
+  template <class Visit>
+  void for_each_delta(const PackId& pack, Visit&& visit) const {
+    std::vector<Number> chunks, bases;
+    const PackDeltas& deltas = packs_.at(pack);
+    std::uint64_t at = deltas.at;
+    for (std::uint32_t i = 0; i < deltas.count; ++i) {
+      for (std::vector<Number>* list : {&chunks, &bases}) {
+        list->clear();
+        at = each_range(at, [&](Number begin, Number end) {
+          for (Number n = begin; n < end; ++n) list->push_back(n);
+        });
+      }
+      visit(std::span<const Number>(chunks), std::span<const Number>(bases));
+    }
   }
 
   // --- storing ---
@@ -101,11 +126,21 @@ class NeedGraph {
     std::uint32_t count = 0;
   };
   Number number_of(const ChunkKey& key);
-  std::optional<Number> find(const ChunkKey& key) const;
   void rehash(std::size_t slots);
   void append_list(std::span<const ChunkKey> keys);
   template <class Visit>
-  std::uint64_t each_range(std::uint64_t at, Visit&& visit) const;  // visit(begin, end); gives where the next list begins
+  std::uint64_t each_range(std::uint64_t at, Visit&& visit) const {  // visit(begin, end); gives where the next list begins
+    wire::Reader r(ByteView(lists_).subspan(at));
+    const std::size_t before = r.left();
+    Number number = 0;
+    for (std::uint64_t ranges = r.varint(); ranges > 0; --ranges) {
+      const auto begin = static_cast<Number>(number + r.varint());
+      number = static_cast<Number>(begin + r.varint() + 1);
+      visit(begin, number);
+    }
+    HF_ASSERT(r.ok());
+    return at + (before - r.left());
+  }
   Buffer encode_kept(const NeedMarks::Bits& numbers, const NeedMarks::Bits& nodes, std::vector<PackId> packs) const;
 
   std::vector<ChunkKey> keys_;            // by number

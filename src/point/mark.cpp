@@ -81,16 +81,28 @@ Status TreeMarker::learn(const Vault& vault, const Index& index, std::span<const
   return {};
 }
 
-Status TreeMarker::mark(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, Scope scope, ClaimSet& live, Progress& progress) {
+NeedMarks TreeMarker::marks_below(std::span<const RecoveryPoint* const> points) const {
+  NeedMarks out;
+  for (const RecoveryPoint* p : points)
+    if (p->root.directory) graph_.mark_below(ChunkKey::of(p->root.directory->id), out);
+  return out;
+}
+
+NeedMarks TreeMarker::marks_of(const ClaimSet& chunks) const {
+  NeedMarks out;
+  graph_.mark_those([&](const ChunkKey& key) { return chunks.contains(key); }, out);
+  return out;
+}
+
+Status TreeMarker::mark(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, Scope scope, ClaimSet& live, Progress& progress, const ClaimSet* alone) {
   load(vault);
   HF_TRY(learn(vault, index, points, progress));
-  NeedMarks marks;
-  for (const RecoveryPoint* p : points)
-    if (p->root.directory) graph_.mark_below(ChunkKey::of(p->root.directory->id), marks);
+  NeedMarks marks = marks_below(points);
   const KnownDeltas deltas = HF_TRY(learn_deltas(vault, index, graph_));
   learned_ = learned_ || deltas.learned;
   graph_.mark(deltas.unclear, marks);
-  graph_.mark_bases(deltas.packs, marks);
+  const NeedMarks folded = alone == nullptr ? NeedMarks() : marks_of(*alone);
+  graph_.mark_bases(deltas.packs, marks, nullptr, alone == nullptr ? nullptr : &folded);
   graph_.for_each_marked(marks, [&](const ChunkKey& key) { live.insert(key); });
   if (scope == Scope::every_point && learned_) {
     std::vector<PackId> packs;
@@ -101,17 +113,26 @@ Status TreeMarker::mark(const Vault& vault, const Index& index, std::span<const 
   return {};
 }
 
-Result<bool> TreeMarker::hold_up(const Vault& vault, const Index& index, const std::function<bool(const PackId&)>& stays, ClaimSet& live) {
+Result<bool> TreeMarker::hold_up(const Vault& vault, const Index& index, const std::function<NeedGraph::Standing(const PackId&)>& standing, ClaimSet& live, const ClaimSet* alone) {
   load(vault);
   const KnownDeltas deltas = HF_TRY(learn_deltas(vault, index, graph_));
   learned_ = learned_ || deltas.learned;
-  NeedMarks marks;
-  graph_.mark_those([&](const ChunkKey& key) { return live.contains(key); }, marks);
+  NeedMarks marks = marks_of(live);
   graph_.mark(deltas.unclear, marks);
-  graph_.mark_bases(deltas.packs, marks, stays);
+  const NeedMarks folded = alone == nullptr ? NeedMarks() : marks_of(*alone);
+  graph_.mark_bases(deltas.packs, marks, standing, alone == nullptr ? nullptr : &folded);
   bool added = false;
   graph_.for_each_marked(marks, [&](const ChunkKey& key) { added = live.insert(key) || added; });
   return added;
+}
+
+Result<std::vector<Fold>> TreeMarker::fold(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<bool(const PackId&)>& counts) {
+  const KnownDeltas deltas = HF_TRY(learn_deltas(vault, index, graph_));
+  NeedMarks by_points = marks_below(points);
+  graph_.mark(deltas.unclear, by_points);
+  NeedMarks needed = by_points;
+  graph_.mark_bases(deltas.packs, needed);
+  return worth_folding(index, graph_, deltas.packs, by_points, needed, counts);
 }
 
 }  // namespace hf

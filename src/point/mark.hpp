@@ -15,8 +15,10 @@ class TreeMarker final : public Marker {
  public:
   explicit TreeMarker(unsigned jobs) : jobs_(jobs) {}
   /// Each distinct node that is not known is read once. Fails at the first that can't be read.
-  Status mark(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, Scope scope, ClaimSet& live, Progress& progress) override;
-  Result<bool> hold_up(const Vault& vault, const Index& index, const std::function<bool(const PackId&)>& stays, ClaimSet& live) override;
+  Status mark(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, Scope scope, ClaimSet& live, Progress& progress,
+              const ClaimSet* alone = nullptr) override;
+  Result<bool> hold_up(const Vault& vault, const Index& index, const std::function<NeedGraph::Standing(const PackId&)>& standing, ClaimSet& live, const ClaimSet* alone = nullptr) override;
+  Result<std::vector<Fold>> fold(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<bool(const PackId&)>& counts) override;
   /// Nodes that were read from the vault so far.
   std::uint64_t nodes_read() const { return nodes_read_; }
 
@@ -24,6 +26,10 @@ class TreeMarker final : public Marker {
   void load(const Vault& vault);
   /// Reads what is below these points and not known.
   Status learn(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, Progress& progress);
+
+  NeedMarks marks_below(std::span<const RecoveryPoint* const> points) const;
+  /// What of `chunks` the graph knows.
+  NeedMarks marks_of(const ClaimSet& chunks) const;
 
   const unsigned jobs_;
   NeedGraph graph_;

@@ -414,5 +414,104 @@ TEST_F(PruneTest, what_the_index_tells_of_can_be_read_also_where_no_point_needs_
   all_points_are_whole();
 }
 
+/// A file of which a little changes everywhere in each version, so that each is stored as what differs from the one before.
+struct FoldingTest : PruneWorld {
+  std::string content = noise(300'000, 1);
+  std::vector<PointId> made;
+
+  void versions(unsigned n) {
+    for (unsigned v = 0; v < n; ++v) {
+      for (unsigned i = 0; i < 300; ++i) content.replace(i * 1'000 + 100 * (v % 9), 80, noise(80, 1'000 * v + i + 7));
+      env.put_file("/source/changes", content);
+      made.push_back(backup());
+    }
+  }
+  std::uint64_t deltas() { return delta_figures(*vault, **Index::load(*vault))->segments; }
+  std::uint64_t bytes_alone() {
+    struct Other final : PruneWorld {
+      void TestBody() override {}
+    } other;
+    other.env.put_file("/source/changes", content);
+    other.backup();
+    return other.run().bytes_after;
+  }
+};
+
+TEST_F(FoldingTest, what_is_kept_for_one_delta_alone_goes) {
+  versions(5);
+  EXPECT_GT(deltas(), 0u) << "nothing is tried here";
+  EXPECT_EQ(run().deltas_folded, 0u);
+  for (std::size_t i = 0; i + 1 < made.size(); ++i) forget_now(made[i]);
+  TreeMarker marker(1);
+  const auto told = rehearse_prune(*vault, prune_options(), marker, progress);
+  ASSERT_TRUE(told) << told.error().message;
+  const PruneReport r = run();
+  EXPECT_GT(r.deltas_folded, 0u);
+  EXPECT_EQ(told->deltas_folded, r.deltas_folded);
+  EXPECT_EQ(told->bytes_after, r.bytes_after);
+  EXPECT_LT(r.bytes_after, bytes_alone() * 6 / 5);
+  all_points_are_whole();
+  for (int i = 0; i < 2; ++i) run();  // sizes are estimated; what seems worth it now did not before
+  EXPECT_EQ(run().deltas_folded, 0u);
+  versions(3);  // what was folded is a base again
+  EXPECT_GT(deltas(), 0u);
+  all_points_are_whole();
+}
+
+TEST_F(FoldingTest, what_a_point_or_another_delta_needs_stays_and_so_do_deltas_on_it) {
+  versions(5);
+  for (std::size_t i = 1; i + 1 < made.size(); ++i) forget_now(made[i]);
+  const PruneReport r = run();
+  EXPECT_EQ(r.deltas_folded, 0u);
+  EXPECT_GT(deltas(), 0u);
+  all_points_are_whole();
+}
+
+TEST_F(FoldingTest, it_keeps_to_what_may_be_copied_and_to_the_waste_that_may_stay) {
+  versions(5);
+  for (std::size_t i = 0; i + 1 < made.size(); ++i) forget_now(made[i]);
+  PruneOptions little = prune_options(), lax = prune_options();
+  little.repack_bytes_max = 1'000;
+  lax.unused_percent_max = 90;
+  for (const PruneOptions& o : {little, lax}) {
+    const PruneReport r = run(o);
+    EXPECT_EQ(r.deltas_folded, 0u);
+    EXPECT_GT(r.bytes_unused, 20'000u);
+    all_points_are_whole();
+  }
+  little.repack_bytes_max = 70'000;  // a pack at a time
+  std::uint64_t folded = 0, rounds = 0;
+  for (std::uint64_t bytes = 1; bytes > 0 && rounds < 40; ++rounds) {
+    const PruneReport r = run(little);
+    folded += r.deltas_folded;
+    bytes = r.bytes_repacked;
+    all_points_are_whole();
+  }
+  EXPECT_GT(folded, 0u);
+  EXPECT_LT(rounds, 40u);
+}
+
+TEST_F(FoldingTest, a_session_that_builds_on_what_goes_gets_it_back) {
+  versions(5);
+  auto s = *WriteSession::begin(*vault, {.compression_level = 1, .pack_bytes = 64 * 1024});
+  const RecoveryPoint oldest = *vault->point(made[0].hex());
+  for (std::size_t i = 0; i + 1 < made.size(); ++i) forget_now(made[i]);
+  PruneReport r = run();
+  EXPECT_GT(r.deltas_folded, 0u);
+  EXPECT_GT(r.packs_waiting, 0u);
+  all_points_are_whole();
+  RecoveryPoint p;
+  p.root = oldest.root;
+  ASSERT_TRUE(s->commit(p));
+  r = run();
+  EXPECT_GT(r.packs_restored, 0u);
+  all_points_are_whole();
+  forget_now(p.id);
+  for (int i = 0; i < 3; ++i) r = run();
+  EXPECT_EQ(r.packs_waiting, 0u);
+  EXPECT_LT(r.bytes_after, bytes_alone() * 6 / 5);
+  all_points_are_whole();
+}
+
 }  // namespace
 }  // namespace hf

@@ -10,10 +10,9 @@
 #include "store/overlay/overlay_store.hpp"
 #include "vault/inventory.hpp"
 #include "vault/point_book.hpp"
+#include "vault/prune_plan.hpp"
 #include "vault/recompress.hpp"
-#include "vault/repack.hpp"
 #include "vault/restripe.hpp"
-#include "vault/stock.hpp"
 
 namespace hf {
 namespace {
@@ -37,46 +36,6 @@ Result<std::vector<const RecoveryPoint*>> existing_points(const Vault& vault, Po
   HF_TRY(vault.store().settle({&any, 1}));
   std::vector<const RecoveryPoint*> out;
   for (const auto& [name, point] : book.points()) out.push_back(&point);
-  return out;
-}
-
-/// What one writer wrote: its points need chunks in its packs, as its runs tell of them. So nobody can make another's packs
-/// look needless, or say to hold what others need.
-struct WritersShare {
-  WriterId writer;
-  std::unique_ptr<Index> index;
-  Stock stock;
-  Needed needed;
-  RepackPlan plan;
-};
-
-/// The vault's own share, with the orphans, and that of each write-only key.
-Result<std::vector<WritersShare>> shares_of(const Vault& vault, const Index& all, const std::vector<const RecoveryPoint*>& points) {
-  std::vector<WritersShare> out;
-  std::set<WriterId> writers{WriterId()};
-  for (const WriterId& writer : all.writers()) writers.insert(writer);
-  for (const RecoveryPoint* p : points) writers.insert(p->writer);
-  const Stock listed = HF_TRY(list_stock(vault));
-  for (const WriterId& writer : writers) {
-    WritersShare& share = out.emplace_back();
-    share.writer = writer;
-    share.index = all.only(writer);
-    share.stock = listed;
-    compare_stock(share.stock, *share.index, all);
-    if (!writer.is_zero()) share.stock.orphans.clear();
-  }
-  // Of a pack that runs of several tell, the header decides whose it is; where it is damaged, it is nobody's but the vault's.
-  std::unordered_map<PackId, std::size_t> told_by;
-  for (const WritersShare& share : out)
-    for (const IndexedPack& p : share.index->packs()) ++told_by[p.id];
-  for (WritersShare& share : out) {
-    if (share.writer.is_zero()) continue;
-    for (const IndexedPack& p : share.index->packs()) {
-      if (!share.stock.listed.contains(p.id)) continue;
-      const auto maker = HF_TRY(maker_of(vault, p.id));
-      if (maker ? *maker != share.writer : told_by[p.id] > 1) share.stock.listed.erase(p.id);
-    }
-  }
   return out;
 }
 
@@ -197,9 +156,9 @@ Status Pruner::needed_of_share(const Retirement& retirement, const std::vector<c
   ClaimSet live;
   if (!since.empty()) HF_TRY(marker_.mark(vault_, index, since, Marker::Scope::some_points, live, progress_));
   const std::unordered_set<PackId> mine(retirement.packs.begin(), retirement.packs.end());
-  const auto stays = [&](const PackId& id) {
+  const auto standing = [&](const PackId& id) {
     const bool condemned = std::binary_search(record.condemned.begin(), record.condemned.end(), id);
-    return stock.listed.contains(id) && !condemned && (!mine.contains(id) || needed.contains(id));
+    return stock.listed.contains(id) && !condemned && (!mine.contains(id) || needed.contains(id)) ? NeedGraph::Standing::all : NeedGraph::Standing::none;
   };
   do {
     auto entries = HF_TRY(MergedEntries::over(index.runs()));
@@ -215,7 +174,7 @@ Status Pruner::needed_of_share(const Retirement& retirement, const std::vector<c
       }
       if (!elsewhere && !here.empty() && live.contains(key)) needed.insert(here.begin(), here.end());
     }
-  } while (HF_TRY(marker_.hold_up(vault_, index, stays, live)));
+  } while (HF_TRY(marker_.hold_up(vault_, index, standing, live)));
   if (since.empty()) return {};
   // Packs without chunks hold copies of small objects, perhaps of these points.
   for (const IndexedPack& p : index.packs())
@@ -409,7 +368,10 @@ Result<bool> Pruner::retire() {
   if (busy && !removed.empty()) static_cast<void>(marker_.mark(vault_, *index, removed, Marker::Scope::some_points, dead, progress_));
   HF_TRY(stop_if_asked());
 
-  RepackLimits limits{options_.unused_percent_max, options_.repack_bytes_max, vault_.store().traits().pack_bytes, nullptr};
+  RepackLimits limits;
+  limits.unused_percent_max = options_.unused_percent_max;
+  limits.bytes_max = options_.repack_bytes_max;
+  limits.pack_bytes = vault_.store().traits().pack_bytes;
   WriteOptions write = options_.write;
   if (options_.recompress_level) {
     write.compression_level = *options_.recompress_level;
@@ -417,23 +379,15 @@ Result<bool> Pruner::retire() {
   }
   nothing_lost_ = true;
   report_.chunks_live = report_.bytes_unused = 0;
-  report_.packs_dead = report_.packs_repacked = report_.packs_recompressed = 0;
+  report_.packs_dead = report_.packs_repacked = report_.packs_recompressed = report_.deltas_folded = 0;
   bool vanished = false;
   std::vector<PackId> retired, without_chunks;
   for (WritersShare& share : shares) {
-    RepackPlan& plan = share.plan;
     report_.chunks_live += share.needed.size();
-    // A pack that stays keeps every delta in it readable, so its bases stay too; and then other packs may.
-    ClaimSet& live = share.needed.last();
-    std::unordered_set<PackId> goes;
-    for (bool again = true; again;) {
-      plan = HF_TRY(plan_repack(*share.index, share.stock, retired_before, share.needed, busy ? &dead : nullptr, limits));
-      goes = retired_before;
-      goes.insert(plan.dead.begin(), plan.dead.end());
-      goes.insert(plan.repack.begin(), plan.repack.end());
-      if (plan.dead.empty() && plan.repack.empty()) break;
-      again = HF_TRY(marker_.hold_up(vault_, *share.index, [&](const PackId& id) { return share.stock.listed.contains(id) && !goes.contains(id); }, live));
-    }
+    // What two domains or writers need is told apart by place; there nothing is folded.
+    const bool may_fold = by_domain.size() == 1 && shares.size() == 1;
+    HF_TRY(plan_share(vault_, share, may_fold ? points : std::vector<const RecoveryPoint*>(), retired_before, busy ? &dead : nullptr, limits, write.compression_level, marker_, progress_));
+    const RepackPlan& plan = share.plan;
     if (limits.bytes_max) *limits.bytes_max -= std::min(*limits.bytes_max, plan.repack_bytes);
     nothing_lost_ = nothing_lost_ && plan.live_placed == share.needed.size();
     vanished = vanished || !plan.vanished.empty();
@@ -441,6 +395,7 @@ Result<bool> Pruner::retire() {
     report_.packs_dead += plan.dead.size();
     report_.packs_repacked += plan.repack.size();
     report_.packs_recompressed += plan.recompress.size();
+    report_.deltas_folded += plan.folds.size();
     retired.insert(retired.end(), plan.dead.begin(), plan.dead.end());
     retired.insert(retired.end(), plan.repack.begin(), plan.repack.end());
     without_chunks.insert(without_chunks.end(), plan.without_chunks.begin(), plan.without_chunks.end());

@@ -13,6 +13,7 @@
 
 #include "base/progress.hpp"
 #include "vault/deletion.hpp"
+#include "vault/folding.hpp"
 #include "vault/write_session.hpp"
 
 namespace hf {
@@ -33,6 +34,7 @@ struct PruneReport {
   std::uint64_t points_waiting = 0;      ///< forgotten, in their grace or under a hold
   std::int64_t clock_doubt_ns = 0;       ///< how far this clock is ahead of what it is trusted for; 0: trusted
   std::uint64_t packs = 0, packs_dead = 0, packs_repacked = 0, packs_recompressed = 0, packs_removed = 0, packs_restored = 0;
+  std::uint64_t deltas_folded = 0;       ///< segments stored alone, since what they stood on was kept for them only
   std::uint64_t packs_waiting = 0, bytes_waiting = 0;  ///< retired, and not removed before sessions end
   std::uint64_t stripes_made = 0, stripes_removed = 0; ///< so that what stays remains protected
   std::uint64_t packs_held = 0;                        ///< of those waiting: a stripe needs them to bring back what is lost
@@ -55,10 +57,13 @@ class Marker {
   virtual ~Marker() = default;
   /// Puts the keys of all chunks that these points need into `live`: contents, nodes, and what deltas build on. Fails where
   /// something can't be read, and so nobody knows what is needed below it.
-  virtual Status mark(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, Scope scope, ClaimSet& live, Progress& progress) = 0;
-  /// Adds to `live` what delta segments build on that have a live chunk, or lie in a pack that stays, and theirs. True where
-  /// some was not in it.
-  virtual Result<bool> hold_up(const Vault& vault, const Index& index, const std::function<bool(const PackId&)>& stays, ClaimSet& live) = 0;
+  /// Segments with a chunk of `alone`, if given, build on nothing.
+  virtual Status mark(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, Scope scope, ClaimSet& live, Progress& progress,
+                      const ClaimSet* alone = nullptr) = 0;
+  /// Adds to `live` what delta segments build on (NeedGraph::mark_bases()). True where some was not in it.
+  virtual Result<bool> hold_up(const Vault& vault, const Index& index, const std::function<NeedGraph::Standing(const PackId&)>& standing, ClaimSet& live, const ClaimSet* alone = nullptr) = 0;
+  /// What is worth folding of what these points need, which were marked before; by places in packs that `counts` says yes to.
+  virtual Result<std::vector<Fold>> fold(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<bool(const PackId&)>& counts) = 0;
 };
 
 /// Where packs are in stripes, what stays of a stripe is put into a new one before others of it go (restripe.hpp); NotFound where

@@ -1,6 +1,7 @@
 #include "vault/repack.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "vault/chunk_reader.hpp"
 #include "vault/run_builder.hpp"
@@ -50,6 +51,12 @@ class Copier {
     chunks_.push_back({id, static_cast<std::uint32_t>(chunk.size())});
     append(plain_, chunk);
     return {};
+  }
+  /// What is left of a delta, on what it stood on.
+  Status add_delta(std::span<const NewChunk> left, ByteView plain, const DeltaPrefix& prefix) {
+    HF_TRY(ensure_pack());
+    HF_TRY(pack_->add_segment(left, plain, compressor_, &prefix));
+    return finish_if_full();
   }
   Status add_replica(const ObjectName& name, ByteView object) {
     HF_TRY(ensure_pack());
@@ -124,13 +131,23 @@ Status copy_pack(Vault& vault, ChunkReader& chunks, const PackId& id, RepackPlan
     for (std::size_t i : wanted)
       if (const ChunkKey key = ChunkKey::of(s.chunks[i].first); plan.to_copy_apart.contains(key)) apart.push_back(key);
     HF_TRY(to.keep_apart(apart));
-    const bool as_it_is = !plan.recompress.contains(id) || !s.bases.empty();
+    const bool alone = s.bases.empty() || std::any_of(s.chunks.begin(), s.chunks.end(), [&](const auto& c) { return plan.alone->contains(ChunkKey::of(c.first)); });
+    const bool as_it_is = s.bases.empty() ? !plan.recompress.contains(id) : !alone;
     if (wanted.size() == s.chunks.size() && as_it_is) {
       frame.resize(s.stored_bytes);
       HF_TRY(reader->read(s.offset, frame).context(doing));
       HF_TRY(to.add_body(s, HF_TRY(opener.open_body(frame).context(doing))));
-    } else {
+    } else if (alone) {
       for (std::size_t i : wanted) HF_TRY(to.add(s.chunks[i].first, HF_TRY(chunks.read(s.chunks[i].first).context(doing)).bytes));
+    } else {
+      std::vector<NewChunk> left;
+      Buffer plain, prefix;
+      for (const ChunkId& base : s.bases) append(prefix, HF_TRY(chunks.read(base).context(doing)).bytes);
+      for (std::size_t i : wanted) {
+        append(plain, HF_TRY(chunks.read(s.chunks[i].first).context(doing)).bytes);
+        left.push_back({s.chunks[i].first, s.chunks[i].second});
+      }
+      HF_TRY(to.add_delta(left, plain, {s.bases, prefix}));
     }
     for (std::size_t i : wanted) copied(plan, ChunkKey::of(s.chunks[i].first), id);
   }
@@ -159,9 +176,12 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
         if (only_with != nullptr && only_with->contains(key)) surely_waste[pack] = true;
       }));
 
+  std::unordered_map<PackId, double> gains;
+  for (const Fold& f : limits.folds) gains[f.at.pack] += f.gain();
+
   struct Candidate {
     std::size_t pack = 0;
-    double waste = 0;  // share
+    double waste = 0;  // share; above 1 where folding gives back more than the pack
   };
   std::vector<Candidate> candidates;
   double unused = 0, total = 0;
@@ -177,7 +197,9 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
     } else if (live_count[i] == 0) {
       if (surely_waste[i]) plan.dead.push_back(p.id);
     } else if (quality[i] == 2) {
-      const double waste = 1 - static_cast<double>(live_count[i]) / p.chunk_count;
+      const auto gain = gains.find(p.id);
+      const double folding = gain == gains.end() || limits.folds_decided ? 0 : gain->second / static_cast<double>(p.stored_bytes);
+      const double waste = 1 - static_cast<double>(live_count[i]) / p.chunk_count + folding;
       unused += waste * static_cast<double>(p.stored_bytes);
       total += static_cast<double>(p.stored_bytes);
       candidates.push_back({i, waste});
@@ -196,9 +218,16 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
     return true;
   };
   const double allowed = total * limits.unused_percent_max / 100;
+  const auto take = [&](const Candidate& c) {
+    if (choose(c.pack)) unused -= c.waste * static_cast<double>(packs[c.pack].stored_bytes);
+  };
+  // What some deltas stand on goes only where all of them are folded.
+  if (limits.folds_decided || unused > allowed)
+    for (const Candidate& c : candidates)
+      if (gains.contains(packs[c.pack].id)) take(c);
   for (const Candidate& c : candidates) {
     if (unused <= allowed || c.waste <= 0) break;
-    if (choose(c.pack)) unused -= c.waste * static_cast<double>(packs[c.pack].stored_bytes);
+    take(c);
   }
   plan.bytes_unused_left = static_cast<std::uint64_t>(std::max(unused, 0.0));
   for (PackClass pack_class : {PackClass::data, PackClass::metadata}) {  // many small ones are joined
@@ -218,6 +247,12 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
     for (std::size_t i = 0; i < packs.size(); ++i)
       if (chosen[i] && packs[i].pack_class == pack_class) plan.repack.push_back(packs[i].id);
   plan.repack_bytes = chosen_bytes;
+  const std::unordered_set<PackId> goes(plan.repack.begin(), plan.repack.end());
+  for (const Fold& f : limits.folds) {
+    if (!goes.contains(f.at.pack)) continue;
+    for (const ChunkKey& key : f.chunks) plan.alone->insert(key);
+    plan.folds.push_back(f);
+  }
   if (!plan.repack.empty()) {
     auto again = HF_TRY(read());
     HF_TRY(for_each_live_place(

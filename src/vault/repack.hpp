@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/progress.hpp"
+#include "vault/folding.hpp"
 #include "vault/stock.hpp"
 #include "vault/write_session.hpp"
 
@@ -20,6 +21,8 @@ struct RepackLimits {
   std::optional<std::uint64_t> bytes_max;  ///< of packs chosen for copying
   std::uint64_t pack_bytes = 32u << 20;    ///< packs below a quarter of it are joined when there are many
   AskRecompress recompress;                ///< absent: none is
+  std::span<const Fold> folds;             ///< what they give back counts as waste of their packs; a loan
+  bool folds_decided = false;              ///< their packs are chosen before all others
 };
 
 /// Chunks that points need, by dedup domain (RecoveryPoint::domain). What two domains need is kept in two packs, where it
@@ -34,6 +37,7 @@ class Needed {
   }
   /// The set of some domain, always the same.
   ClaimSet& last() { return domains_.empty() ? of(std::nullopt) : *domains_.rbegin()->second; }
+  void clear() { domains_.clear(); }
   /// How many packs it should lie in; 0: nobody needs it.
   std::size_t places(const ChunkKey& key) const {
     std::size_t n = 0;
@@ -54,10 +58,12 @@ struct RepackPlan {
   std::vector<PackId> dead;            ///< no chunk in them is needed from there
   std::vector<PackId> repack;          ///< what is live in them is copied; both classes, data first
   std::set<PackId> recompress;         ///< of those: segments that are no deltas are compressed anew
+  std::vector<Fold> folds;             ///< of the given ones, those in packs of `repack`
   std::vector<PackId> without_chunks;  ///< they hold only copies of small objects
   std::vector<PackId> orphans;         ///< in no run
   std::vector<PackId> vanished;        ///< in the index, not there, and not needed
   std::unique_ptr<ClaimSet> to_copy = std::make_unique<ClaimSet>();  ///< chunks whose live place is in a pack of `repack`
+  std::unique_ptr<ClaimSet> alone = std::make_unique<ClaimSet>();    ///< chunks of `folds`: not copied as a part of a delta
   std::map<ChunkKey, std::set<PackId>> to_copy_apart;  ///< likewise, of those that keep several places: into a pack for each
   std::uint64_t repack_bytes = 0;      ///< of the packs in `repack`
   std::uint64_t live_placed = 0;       ///< of Needed::size(): those that some pack which is there holds
@@ -73,7 +79,7 @@ struct RepackResult {
   std::uint64_t bytes_read = 0, bytes_written = 0;
 };
 /// Copies, and writes an index run of the copies: everything is durable when it returns. Segments that are live as a whole
-/// are sealed anew as they are, others are compressed anew. With `copies_for`, also copies of the description, the key
+/// are sealed anew as they are, others are compressed anew: what is left of a delta against what it stood on, what is to be folded alone. With `copies_for`, also copies of the description, the key
 /// slots and these points. Crash: chunks stored twice, nothing else. One thread: the same plan gives the same sizes.
 Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, const WriteOptions& options, const std::vector<PointId>* copies_for, Progress& progress);
 
