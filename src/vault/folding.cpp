@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "codec/compress.hpp"
 #include "vault/chunk_reader.hpp"
@@ -11,7 +12,8 @@ namespace hf {
 namespace {
 
 using Number = NeedGraph::Number;
-constexpr double kMargin = 16;  // a sixteenth of what is to be written must be gained: less may be an error of the estimate
+/// Less than a sixteenth of what is to be written may be an error of the estimate.
+bool pays(double gain, double alone) { return alone > 0 && gain > alone / 16; }
 
 class Folding {
  public:
@@ -107,7 +109,6 @@ class Folding {
     struct Group {
       double kept = 0, alone = 0, stored = 0;  // as of a Fold
       bool foldable = true;
-      bool pays() const { return foldable && alone > 0 && kept + stored - alone > alone / kMargin; }
     };
     std::unordered_map<Number, Group> groups;
     for (const Delta& d : deltas_) {
@@ -126,8 +127,9 @@ class Folding {
     std::vector<Fold> out;
     for (const Delta& d : deltas_) {
       const Group& g = groups[group_of(d.group)];
-      if (!g.pays()) continue;
+      if (!g.foldable || !pays(g.kept + g.stored - g.alone, g.alone)) continue;
       Fold fold;
+      fold.group = group_of(d.group);
       for (Number n : chunks(d)) {
         if (is_kept_for_deltas(n)) continue;
         fold.at = segment(n)->at;
@@ -208,21 +210,36 @@ Result<std::vector<Fold>> worth_folding(const Index& index, const NeedGraph& gra
 }
 
 void weigh(const Vault& vault, const Index& index, int compression_level, std::vector<Fold>& folds) {
-  constexpr std::size_t kSamples = 16;
+  constexpr std::size_t kSamples = 6, kSampleBytes = 2u << 20;  // of a group; as large as the segments that they would become
+  std::unordered_map<std::uint32_t, std::vector<Fold*>> groups;
+  for (Fold& f : folds) groups[f.group].push_back(&f);
   ChunkReader chunks(vault, index);
   Compressor compressor(compression_level);
-  double expected = 0, found = 0;
-  for (std::size_t i = 0; i < folds.size(); i += std::max<std::size_t>(1, folds.size() / kSamples)) {
-    const auto opened = chunks.open(folds[i].at, {}, 0);
-    if (!opened) continue;
-    const auto packed = compressor.compress((*opened)->plain);
-    const std::size_t size = packed ? packed->size() : (*opened)->plain.size();
-    expected += folds[i].alone;
-    found += static_cast<double>(size * folds[i].chunks.size()) / static_cast<double>((*opened)->chunk_count());
+  Buffer plain;
+  std::unordered_set<std::uint32_t> pay;
+  for (auto& [id, group] : groups) {
+    double expected = 0, found = 0, alone = 0, gain = 0;
+    std::size_t looked_at = 0;
+    for (std::size_t sample = 0; sample < kSamples; ++sample) {
+      plain.clear();
+      for (std::size_t i = std::max(looked_at, sample * group.size() / kSamples); i < group.size() && plain.size() < kSampleBytes; looked_at = ++i) {
+        const auto opened = chunks.open(group[i]->at, {}, 0);
+        if (!opened) continue;
+        append(plain, (*opened)->plain);
+        expected += group[i]->alone * static_cast<double>((*opened)->chunk_count()) / static_cast<double>(group[i]->chunks.size());
+      }
+      const auto packed = compressor.compress(plain);
+      found += static_cast<double>(packed ? packed->size() : plain.size());
+    }
+    if (expected <= 0) continue;
+    for (Fold* f : group) {
+      f->alone *= found / expected;
+      alone += f->alone;
+      gain += f->gain();
+    }
+    if (pays(gain, alone)) pay.insert(id);
   }
-  if (expected <= 0) folds.clear();
-  for (Fold& f : folds) f.alone *= found / expected;
-  std::erase_if(folds, [](const Fold& f) { return f.gain() <= f.alone / kMargin; });
+  std::erase_if(folds, [&](const Fold& f) { return !pay.contains(f.group); });
 }
 
 }  // namespace hf

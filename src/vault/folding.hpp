@@ -17,6 +17,7 @@ namespace hf {
 struct Fold {
   ChunkPlace at;                 ///< of the segment
   std::vector<ChunkKey> chunks;  ///< of it, those that points need
+  std::uint32_t group = 0;       ///< all of a group are folded, or none
   double stored = 0;             ///< what these take now
   double alone = 0;              ///< what they would take alone
   double kept = 0;               ///< its share of what is kept for it and others that stand on the same
@@ -31,8 +32,8 @@ struct Fold {
 Result<std::vector<Fold>> worth_folding(const Index& index, const NeedGraph& graph, std::span<const PackId> packs, const NeedMarks& by_points, const NeedMarks& needed,
                                         const std::function<bool(const PackId&)>& counts);
 
-/// Compresses some of them, corrects what all would take by what these do, and keeps those that still pay: whether what is new
-/// in a delta compresses like what it replaced shows in no index.
+/// Compresses some of each group, corrects what all of it would take by what these do, and keeps the groups that still pay:
+/// whether what is new in a delta compresses like what it replaced shows in no index.
 void weigh(const Vault& vault, const Index& index, int compression_level, std::vector<Fold>& folds);
 
 }  // namespace hf
