@@ -283,6 +283,7 @@ def run_corpus(name, options, programs, limit, work, live):
     for turn in range(options.runs):
         if limit:
             sync_tree(corpus / "v1", live)
+            warm_memory(work, disk_bytes(live))
             result["limit"].append(run_limit(limit, live, work, options.level, whole=turn == 0))
         shift = turn % len(programs)
         for cls in programs[shift:] + programs[:shift]:

@@ -315,11 +315,7 @@ void RestoreEngine::place_segment(Window& window, const Segment& segment, Worker
     const auto why = [&] { return "pack " + window.packs[first.segment >> 32].brief() + " holds something else where its directory says these bytes are"; };
     if (LargeFile* large = item.large.get()) {
       for (const ByteRange& r : w.lost) large->lose(r.begin, r.end, why());
-      for (const Extent& e : w.extents) {
-        if (proving() || large->failed) break;
-        if (auto written = large->file->write(e.bytes, e.offset); !written && !large->failed.exchange(true)) problem(std::move(written.error()));
-      }
-      done(*large, chunks);
+      write(*large, {w.segment, w.extents, chunks});
       continue;
     }
     if (proving()) {
@@ -350,6 +346,38 @@ void RestoreEngine::place_segment(Window& window, const Segment& segment, Worker
     }
     if (!w.lost.empty())
       tally_.damaged({item.directory->path_of(item.name), item.size, w.lost, w.extents.empty() || partial.empty() ? "" : item.directory->path_of(partial), why()});
+  }
+}
+
+void RestoreEngine::write(LargeFile& file, LargeFile::Part part) {
+  constexpr std::size_t kWaitingMax = 2;
+  const auto write_now = [&](const LargeFile::Part& p) {
+    for (const Extent& e : p.extents) {
+      if (proving() || file.failed) break;
+      if (auto written = file.file->write(e.bytes, e.offset); !written && !file.failed.exchange(true)) problem(std::move(written.error()));
+    }
+    done(file, p.chunks);
+  };
+  // The kernel lets one at a time write into a file: who would wait for that opens the next segment instead.
+  bool mine = false;
+  {
+    Lock lock(file.mutex);
+    if (file.is_written && file.waiting.size() < kWaitingMax) return file.waiting.push_back(std::move(part));
+    mine = !file.is_written;
+    file.is_written = true;
+  }
+  write_now(part);
+  while (mine) {
+    {
+      Lock lock(file.mutex);
+      if (file.waiting.empty()) {
+        file.is_written = false;
+        return;
+      }
+      part = std::move(file.waiting.front());
+      file.waiting.pop_front();
+    }
+    write_now(part);
   }
 }
 

@@ -93,6 +93,8 @@ class RestoreEngine {
   void place_item(Window& window, std::size_t first, std::size_t last, Worker& worker);
   void lose(Window& window, const Segment& segment, const Error& why);
   void make_simple(Window& window, std::uint32_t item);
+  /// Now, or when who writes into it is done.
+  void write(LargeFile& file, LargeFile::Part part);
   void done(LargeFile& file, std::uint64_t chunks);
   void finish_file(LargeFile& file);
   bool publish_partial(LargeFile& file, std::string& as);

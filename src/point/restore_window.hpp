@@ -2,6 +2,7 @@
 // One window of a restore: what the planner found to be done, in the form in which the engine does it.
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <optional>
 
@@ -50,9 +51,18 @@ struct LargeFile {
   std::atomic<bool> published{false};   ///< it has its name
   bool dropped = false;                 ///< nothing to write after all; between phases only
 
+  /// What one segment has of it.
+  struct Part {
+    std::shared_ptr<const OpenedSegment> segment;
+    std::vector<Extent> extents;  // in `segment`
+    std::uint64_t chunks = 0;     // of `pending`
+  };
+
   Mutex mutex;
   std::vector<ByteRange> lost HF_GUARDED_BY(mutex);
   std::string reason HF_GUARDED_BY(mutex);
+  bool is_written HF_GUARDED_BY(mutex) = false;       ///< somebody writes, and takes what waits when done
+  std::deque<Part> waiting HF_GUARDED_BY(mutex);
 
   void lose(std::uint64_t begin, std::uint64_t end, const std::string& why) {
     Lock lock(mutex);
