@@ -126,13 +126,20 @@ Result<bool> TreeMarker::hold_up(const Vault& vault, const Index& index, const s
   return added;
 }
 
-Result<std::vector<Fold>> TreeMarker::fold(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<bool(const PackId&)>& counts) {
+Result<std::vector<FoldGroup>> TreeMarker::fold(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<bool(const PackId&)>& counts) {
   const KnownDeltas deltas = HF_TRY(learn_deltas(vault, index, graph_));
   NeedMarks by_points = marks_below(points);
   graph_.mark(deltas.unclear, by_points);
   NeedMarks needed = by_points;
   graph_.mark_bases(deltas.packs, needed);
   return worth_folding(index, graph_, deltas.packs, by_points, needed, counts);
+}
+
+Result<Footing> TreeMarker::footing(const Vault& vault, const Index& index, const std::function<bool(const PackId&)>& counts) {
+  load(vault);
+  const KnownDeltas deltas = HF_TRY(learn_deltas(vault, index, graph_));
+  learned_ = learned_ || deltas.learned;
+  return Footing::of(index, graph_, deltas.packs, counts);
 }
 
 }  // namespace hf

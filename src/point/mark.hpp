@@ -18,7 +18,8 @@ class TreeMarker final : public Marker {
   Status mark(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, Scope scope, ClaimSet& live, Progress& progress,
               const ClaimSet* alone = nullptr) override;
   Result<bool> hold_up(const Vault& vault, const Index& index, const std::function<NeedGraph::Standing(const PackId&)>& standing, ClaimSet& live, const ClaimSet* alone = nullptr) override;
-  Result<std::vector<Fold>> fold(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<bool(const PackId&)>& counts) override;
+  Result<std::vector<FoldGroup>> fold(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<bool(const PackId&)>& counts) override;
+  Result<Footing> footing(const Vault& vault, const Index& index, const std::function<bool(const PackId&)>& counts) override;
   /// Nodes that were read from the vault so far.
   std::uint64_t nodes_read() const { return nodes_read_; }
 

@@ -375,7 +375,7 @@ void RestoreEngine::write(LargeFile& file, LargeFile::Part part) {
         return;
       }
       part = std::move(file.waiting.front());
-      file.waiting.pop_front();
+      file.waiting.erase(file.waiting.begin());
     }
     write_now(part);
   }

@@ -2,7 +2,6 @@
 // One window of a restore: what the planner found to be done, in the form in which the engine does it.
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <optional>
 
@@ -62,7 +61,7 @@ struct LargeFile {
   std::vector<ByteRange> lost HF_GUARDED_BY(mutex);
   std::string reason HF_GUARDED_BY(mutex);
   bool is_written HF_GUARDED_BY(mutex) = false;       ///< somebody writes, and takes what waits when done
-  std::deque<Part> waiting HF_GUARDED_BY(mutex);
+  std::vector<Part> waiting HF_GUARDED_BY(mutex);
 
   void lose(std::uint64_t begin, std::uint64_t end, const std::string& why) {
     Lock lock(mutex);

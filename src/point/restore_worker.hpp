@@ -5,7 +5,7 @@
 
 namespace hf {
 
-/// Memory: the frames of one unit and one segment.
+/// Memory: the frames of one unit and one segment; two more segments may wait for another worker that writes into a file.
 struct RestoreEngine::Worker {
   Buffer frames;
   std::shared_ptr<const OpenedSegment> segment;

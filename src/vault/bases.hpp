@@ -2,9 +2,10 @@
 // Which segments stand on which chunks: a delta segment opens only as long as its bases do (docs/format/pack.md).
 //
 // For who deletes: a chunk is needed if a point needs it, or if a segment with a needed chunk has it as a base
-// (Marker::mark()). And also if any segment has it as a base that lies in a pack which stays (Marker::hold_up()):
-// the index tells of every chunk of such a pack, whether a point needs it now or not, and the next backup that meets its
-// content relies on it. INVARIANT: what an index run tells of can be opened, as far as nothing is damaged.
+// (Marker::mark()), unless that is being folded (vault/folding.hpp). And also if any segment has it as a base that lies in a
+// pack which stays (Marker::hold_up()): the index tells of every chunk of such a pack, whether a point needs it now or not, and
+// the next backup that meets its content relies on it. INVARIANT: what an index run tells of can be opened, as far as nothing
+// is damaged. Where a chunk lies in several packs, vault/footing.hpp says which place may be relied on.
 
 #include <functional>
 #include <span>

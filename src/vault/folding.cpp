@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <numeric>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "codec/compress.hpp"
 #include "vault/chunk_reader.hpp"
@@ -12,8 +11,6 @@ namespace hf {
 namespace {
 
 using Number = NeedGraph::Number;
-/// Less than a sixteenth of what is to be written may be an error of the estimate.
-bool pays(double gain, double alone) { return alone > 0 && gain > alone / 16; }
 
 class Folding {
  public:
@@ -26,6 +23,7 @@ class Folding {
     bool any = false;
     for (const PackId& id : packs)
       graph_.for_each_delta(id, [&](std::span<const Number> chunks, std::span<const Number> bases) {
+        if (chunks.empty()) return;
         Delta d{id, numbers_.size(), 0, 0, chunks[0], -1};
         for (Number n : chunks) {
           if (!needed_.has(n)) continue;
@@ -70,14 +68,14 @@ class Folding {
       if (!n || !asked[*n]) return;
       const auto [at, fresh] = known.emplace(place, static_cast<std::uint32_t>(segments_.size()));
       if (fresh) segments_.push_back({{pack.id, pack.pack_class, e.offset, e.stored_bytes, 0}, pack.stored_bytes, 0});
-      place_of_[*n] = place_of_[*n] == kNone ? at->second : kSeveral;
+      place_of_[*n] = place_of_[*n] == kNone || place_of_[*n] == at->second ? at->second : kSeveral;
     }));
     return each([&](const IndexEntry&, std::uint64_t place, const IndexedPack&) {
       if (const auto at = known.find(place); at != known.end()) ++segments_[at->second].chunks;
     });
   }
 
-  std::vector<Fold> choose() {
+  std::vector<FoldGroup> choose() {
     // What a chunk takes alone: as much as those at the bottom of what it stands on. Of the deepest last.
     std::vector<double> alone(graph_.chunks(), -1);
     for (bool more = true; more;) {
@@ -106,40 +104,47 @@ class Folding {
     for (Number n : kept)
       if (goes(n)) join(n, kept_in[segment(n)->at.pack].one);
 
-    struct Group {
-      double kept = 0, alone = 0, stored = 0;  // as of a Fold
-      bool foldable = true;
+    std::vector<FoldGroup> groups;
+    std::unordered_map<Number, std::size_t> number_of;
+    std::vector<bool> foldable;
+    const auto group = [&](Number n) {
+      const auto [at, fresh] = number_of.emplace(group_of(n), groups.size());
+      if (fresh) {
+        groups.emplace_back();
+        foldable.push_back(true);
+      }
+      return at->second;
     };
-    std::unordered_map<Number, Group> groups;
     for (const Delta& d : deltas_) {
-      Group& g = groups[group_of(d.group)];
+      const std::size_t at = group(d.group);
+      FoldGroup& g = groups[at];
+      Fold fold;
       for (Number n : chunks(d)) {
         const Segment* s = segment(n);
-        g.foldable = g.foldable && s != nullptr && s->at.pack == d.pack && d.alone >= 0;
+        if (s == nullptr || s->at.pack != d.pack || d.alone < 0) {
+          foldable[at] = false;
+          break;
+        }
         if (is_kept_for_deltas(n)) continue;
-        g.stored += share(n);
-        g.alone += std::max(share(n), d.alone);
-      }
-      for (Number n : bases(d)) g.foldable = g.foldable && place_of_[n] != kNone;  // what is lost nobody can read, to fold it
-    }
-    for (Number n : kept)
-      if (goes(n)) groups[group_of(n)].kept += share(n);
-    std::vector<Fold> out;
-    for (const Delta& d : deltas_) {
-      const Group& g = groups[group_of(d.group)];
-      if (!g.foldable || !pays(g.kept + g.stored - g.alone, g.alone)) continue;
-      Fold fold;
-      fold.group = group_of(d.group);
-      for (Number n : chunks(d)) {
-        if (is_kept_for_deltas(n)) continue;
-        fold.at = segment(n)->at;
-        fold.stored += share(n);
+        fold.at = s->at;
         fold.alone += std::max(share(n), d.alone);
         fold.chunks.push_back(graph_.key_of(n));
+        g.stored += share(n);
       }
-      fold.kept = g.kept * fold.alone / g.alone;
-      if (!fold.chunks.empty()) out.push_back(std::move(fold));
+      for (Number n : bases(d))
+        if (place_of_[n] == kNone) foldable[at] = false;  // what is lost nobody can read, to fold it
+      g.alone += fold.alone;
+      if (!fold.chunks.empty()) g.folds.push_back(std::move(fold));
     }
+    for (Number n : kept) {
+      if (!goes(n)) continue;
+      FoldGroup& g = groups[group(n)];
+      g.kept += share(n);
+      if (const PackId& pack = segment(n)->at.pack; kept_in[pack].one == n) g.kept_in.push_back(pack);
+    }
+    std::vector<FoldGroup> out;
+    for (std::size_t i = 0; i < groups.size(); ++i)
+      if (foldable[i] && groups[i].pays()) out.push_back(std::move(groups[i]));
     return out;
   }
 
@@ -201,45 +206,37 @@ class Folding {
 
 }  // namespace
 
-Result<std::vector<Fold>> worth_folding(const Index& index, const NeedGraph& graph, std::span<const PackId> packs, const NeedMarks& by_points, const NeedMarks& needed,
-                                        const std::function<bool(const PackId&)>& counts) {
+Result<std::vector<FoldGroup>> worth_folding(const Index& index, const NeedGraph& graph, std::span<const PackId> packs, const NeedMarks& by_points, const NeedMarks& needed,
+                                             const std::function<bool(const PackId&)>& counts) {
   Folding folding(graph, by_points, needed);
-  if (!folding.gather(packs)) return std::vector<Fold>();
+  if (!folding.gather(packs)) return std::vector<FoldGroup>();
   HF_TRY(folding.locate(index, counts));
   return folding.choose();
 }
 
-void weigh(const Vault& vault, const Index& index, int compression_level, std::vector<Fold>& folds) {
+void weigh(const Vault& vault, const Index& index, int compression_level, std::vector<FoldGroup>& groups, const Progress& progress) {
   constexpr std::size_t kSamples = 6, kSampleBytes = 2u << 20;  // of a group; as large as the segments that they would become
-  std::unordered_map<std::uint32_t, std::vector<Fold*>> groups;
-  for (Fold& f : folds) groups[f.group].push_back(&f);
   ChunkReader chunks(vault, index);
   Compressor compressor(compression_level);
   Buffer plain;
-  std::unordered_set<std::uint32_t> pay;
-  for (auto& [id, group] : groups) {
-    double expected = 0, found = 0, alone = 0, gain = 0;
+  for (FoldGroup& g : groups) {
+    double expected = 0, found = 0;
     std::size_t looked_at = 0;
-    for (std::size_t sample = 0; sample < kSamples; ++sample) {
+    for (std::size_t sample = 0; sample < kSamples && !progress.stop_requested; ++sample) {
       plain.clear();
-      for (std::size_t i = std::max(looked_at, sample * group.size() / kSamples); i < group.size() && plain.size() < kSampleBytes; looked_at = ++i) {
-        const auto opened = chunks.open(group[i]->at, {}, 0);
+      for (std::size_t i = std::max(looked_at, sample * g.folds.size() / kSamples); i < g.folds.size() && plain.size() < kSampleBytes; looked_at = ++i) {
+        const Fold& fold = g.folds[i];
+        const auto opened = chunks.open(fold.at, {}, 0);
         if (!opened) continue;
         append(plain, (*opened)->plain);
-        expected += group[i]->alone * static_cast<double>((*opened)->chunk_count()) / static_cast<double>(group[i]->chunks.size());
+        expected += fold.alone * static_cast<double>((*opened)->chunk_count()) / static_cast<double>(fold.chunks.size());
       }
       const auto packed = compressor.compress(plain);
       found += static_cast<double>(packed ? packed->size() : plain.size());
     }
-    if (expected <= 0) continue;
-    for (Fold* f : group) {
-      f->alone *= found / expected;
-      alone += f->alone;
-      gain += f->gain();
-    }
-    if (pays(gain, alone)) pay.insert(id);
+    g.alone *= expected > 0 ? found / expected : 0;
   }
-  std::erase_if(folds, [&](const Fold& f) { return !pay.contains(f.group); });
+  std::erase_if(groups, [&](const FoldGroup& g) { return progress.stop_requested || !g.pays(); });
 }
 
 }  // namespace hf

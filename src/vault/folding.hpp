@@ -8,32 +8,42 @@
 #include <span>
 #include <vector>
 
+#include "base/progress.hpp"
 #include "format/needs.hpp"
 #include "vault/index.hpp"
 
 namespace hf {
 
-/// A delta segment that might better be stored alone. Sizes are of stored bytes.
+/// A delta segment that might better be stored alone.
 struct Fold {
   ChunkPlace at;                 ///< of the segment
   std::vector<ChunkKey> chunks;  ///< of it, those that points need
-  std::uint32_t group = 0;       ///< all of a group are folded, or none
-  double stored = 0;             ///< what these take now
-  double alone = 0;              ///< what they would take alone
-  double kept = 0;               ///< its share of what is kept for it and others that stand on the same
-  double gain() const { return kept + stored - alone; }
+  double alone = 0;              ///< stored bytes that these would take alone
 };
 
-/// Of the delta segments in `packs`, all known to the graph. `by_points`: what points need themselves; `needed`: with what
-/// deltas build on. Deltas that stand on the same chunks, at whatever depth, or on the same packs that are kept for deltas
-/// mainly, are folded together or not at all; sizes are estimated by the share of chunks. Only places in packs that `counts` says yes to are looked at, and deltas of which a
-/// chunk lies in several are left alone.
-/// Memory: about 24 bytes for each chunk that the graph knows. Reads the index twice, where something is kept for deltas only.
-Result<std::vector<Fold>> worth_folding(const Index& index, const NeedGraph& graph, std::span<const PackId> packs, const NeedMarks& by_points, const NeedMarks& needed,
-                                        const std::function<bool(const PackId&)>& counts);
+/// Deltas that stand on the same chunks, at whatever depth, or on the same packs: all are folded, or none. Sizes are of stored
+/// bytes, estimated by the share of chunks.
+struct FoldGroup {
+  std::vector<Fold> folds;
+  std::vector<PackId> kept_in;  ///< packs of which at least a half is kept for these
+  double kept = 0;              ///< what that half is
+  double stored = 0;            ///< what the deltas take now
+  double alone = 0;             ///< and would alone
+  double gain() const { return kept + stored - alone; }
+  /// Less than a sixteenth of what is to be written may be an error of the estimate.
+  bool pays() const { return alone > 0 && gain() > alone / 16; }
+};
 
-/// Compresses some of each group, corrects what all of it would take by what these do, and keeps the groups that still pay:
-/// whether what is new in a delta compresses like what it replaced shows in no index.
-void weigh(const Vault& vault, const Index& index, int compression_level, std::vector<Fold>& folds);
+/// Groups that pay, of the delta segments in `packs`, all known to the graph. `by_points`: what points need themselves;
+/// `needed`: with what deltas build on. Only places in packs that `counts` says yes to are looked at. Left alone are groups with
+/// a delta that lies in several places, or in a pack that does not count.
+/// Memory: about 24 bytes for each chunk that the graph knows, and 200 for each needed delta. Reads the index twice, where
+/// something is kept for deltas only.
+Result<std::vector<FoldGroup>> worth_folding(const Index& index, const NeedGraph& graph, std::span<const PackId> packs, const NeedMarks& by_points, const NeedMarks& needed,
+                                             const std::function<bool(const PackId&)>& counts);
+
+/// Compresses some deltas of each group, corrects what all of it would take by what these do, and drops the groups that do
+/// not pay then: whether what is new in a delta compresses like what it replaced shows in no index. All, where asked to stop.
+void weigh(const Vault& vault, const Index& index, int compression_level, std::vector<FoldGroup>& groups, const Progress& progress);
 
 }  // namespace hf

@@ -85,6 +85,7 @@ class Pruner {
   bool changed_ = false;                // something that counts in bytes_after
   ObjectStore* stripes_ = nullptr;      // null: there are none to be kept
   StripeOptions stripe_options_;
+  bool may_fold_ = true;
   bool nothing_lost_ = false;           // every chunk that points need was found in a pack that is there
 };
 
@@ -125,9 +126,11 @@ Result<bool> Pruner::stands_alone(const WritersShare& share, const std::vector<c
   if (points.empty()) return true;
   ClaimSet lacking;
   HF_TRY(marker_.mark(vault_, *share.index, points, Marker::Scope::some_points, lacking, progress_));
+  const auto counts = [&](const PackId& id) { return share.stock.listed.contains(id) && !share.stock.doubtful.contains(id) && !absent.contains(id); };
+  const Footing footing = HF_TRY(marker_.footing(vault_, *share.index, counts));
   auto entries = HF_TRY(MergedEntries::over(share.index->runs()));
   while (const auto e = HF_TRY(entries.next()))
-    if (const PackId& pack = entries.packs()[e->pack].id; share.stock.listed.contains(pack) && !share.stock.doubtful.contains(pack) && !absent.contains(pack)) lacking.erase(e->key);
+    if (const PackId& pack = entries.packs()[e->pack].id; counts(pack) && footing.depth(e->key, pack) != Footing::kNone) lacking.erase(e->key);
   return lacking.size() == 0;
 }
 
@@ -157,9 +160,10 @@ Status Pruner::needed_of_share(const Retirement& retirement, const std::vector<c
   if (!since.empty()) HF_TRY(marker_.mark(vault_, index, since, Marker::Scope::some_points, live, progress_));
   const std::unordered_set<PackId> mine(retirement.packs.begin(), retirement.packs.end());
   const auto standing = [&](const PackId& id) {
-    const bool condemned = std::binary_search(record.condemned.begin(), record.condemned.end(), id);
-    return stock.listed.contains(id) && !condemned && (!mine.contains(id) || needed.contains(id)) ? NeedGraph::Standing::all : NeedGraph::Standing::none;
+    const bool goes = std::binary_search(record.condemned.begin(), record.condemned.end(), id) || (mine.contains(id) && !needed.contains(id));
+    return goes ? NeedGraph::Standing::none : stock.listed.contains(id) ? NeedGraph::Standing::all : NeedGraph::Standing::as_used;
   };
+  const Footing footing = HF_TRY(marker_.footing(vault_, index, [&](const PackId& id) { return stock.listed.contains(id) && !stock.doubtful.contains(id) && !record.is_absent(id); }));
   do {
     auto entries = HF_TRY(MergedEntries::over(index.runs()));
     std::optional<IndexEntry> e = HF_TRY(entries.next());
@@ -170,7 +174,7 @@ Status Pruner::needed_of_share(const Retirement& retirement, const std::vector<c
       for (; e && e->key == key; e = HF_TRY(entries.next())) {
         const PackId& pack = entries.packs()[e->pack].id;
         if (mine.contains(pack)) here.push_back(pack);
-        else if (stock.listed.contains(pack) && !stock.doubtful.contains(pack) && !record.is_absent(pack)) elsewhere = true;
+        else if (stock.listed.contains(pack) && !stock.doubtful.contains(pack) && !record.is_absent(pack)) elsewhere = elsewhere || footing.depth(key, pack) != Footing::kNone;
       }
       if (!elsewhere && !here.empty() && live.contains(key)) needed.insert(here.begin(), here.end());
     }
@@ -384,8 +388,9 @@ Result<bool> Pruner::retire() {
   std::vector<PackId> retired, without_chunks;
   for (WritersShare& share : shares) {
     report_.chunks_live += share.needed.size();
-    // What two domains or writers need is told apart by place; there nothing is folded.
-    const bool may_fold = by_domain.size() == 1 && shares.size() == 1;
+    // What two domains or writers need is told apart by place; there nothing is folded. Nor while sessions run: what is kept for
+    // deltas may be theirs, and would stay.
+    const bool may_fold = may_fold_ && !busy && by_domain.size() == 1 && shares.size() == 1;
     HF_TRY(plan_share(vault_, share, may_fold ? points : std::vector<const RecoveryPoint*>(), retired_before, busy ? &dead : nullptr, limits, write.compression_level, marker_, progress_));
     const RepackPlan& plan = share.plan;
     if (limits.bytes_max) *limits.bytes_max -= std::min(*limits.bytes_max, plan.repack_bytes);
@@ -395,7 +400,7 @@ Result<bool> Pruner::retire() {
     report_.packs_dead += plan.dead.size();
     report_.packs_repacked += plan.repack.size();
     report_.packs_recompressed += plan.recompress.size();
-    report_.deltas_folded += plan.folds.size();
+    report_.deltas_folded += plan.deltas_folded;
     retired.insert(retired.end(), plan.dead.begin(), plan.dead.end());
     retired.insert(retired.end(), plan.repack.begin(), plan.repack.end());
     without_chunks.insert(without_chunks.end(), plan.without_chunks.begin(), plan.without_chunks.end());
@@ -426,6 +431,10 @@ Result<bool> Pruner::retire() {
     const auto as_maker = vault_.writing_as(share.writer);
     const auto repacked = repack(*as_maker, *share.index, share.plan, write, copies ? &to_copy : nullptr, progress_);
     if (!repacked && HF_TRY(was_overtaken(repacked.error(), before))) return false;
+    if (!repacked && repacked.error().code == Code::corrupt && share.plan.deltas_folded > 0) {
+      may_fold_ = false;  // a delta that can't be read need not be
+      return false;
+    }
     const RepackResult copied = HF_TRY(repacked);
     report_.bytes_repacked += copied.bytes_read;
     report_.bytes_written += copied.bytes_written;

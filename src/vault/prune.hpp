@@ -14,6 +14,7 @@
 #include "base/progress.hpp"
 #include "vault/deletion.hpp"
 #include "vault/folding.hpp"
+#include "vault/footing.hpp"
 #include "vault/write_session.hpp"
 
 namespace hf {
@@ -63,7 +64,9 @@ class Marker {
   /// Adds to `live` what delta segments build on (NeedGraph::mark_bases()). True where some was not in it.
   virtual Result<bool> hold_up(const Vault& vault, const Index& index, const std::function<NeedGraph::Standing(const PackId&)>& standing, ClaimSet& live, const ClaimSet* alone = nullptr) = 0;
   /// What is worth folding of what these points need, which were marked before; by places in packs that `counts` says yes to.
-  virtual Result<std::vector<Fold>> fold(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<bool(const PackId&)>& counts) = 0;
+  virtual Result<std::vector<FoldGroup>> fold(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<bool(const PackId&)>& counts) = 0;
+  /// Which places can be opened. The marker is a loan.
+  virtual Result<Footing> footing(const Vault& vault, const Index& index, const std::function<bool(const PackId&)>& counts) = 0;
 };
 
 /// Where packs are in stripes, what stays of a stripe is put into a new one before others of it go (restripe.hpp); NotFound where

@@ -37,49 +37,68 @@ Result<std::vector<WritersShare>> shares_of(const Vault& vault, const Index& all
 
 Status plan_share(const Vault& vault, WritersShare& share, const std::vector<const RecoveryPoint*>& to_fold_for, const std::unordered_set<PackId>& retired_before,
                   const ClaimSet* only_with, RepackLimits limits, int compression_level, Marker& marker, Progress& progress) {
+  const auto counts = [&](const PackId& id) { return share.stock.listed.contains(id) && !share.stock.doubtful.contains(id) && !retired_before.contains(id); };
+  const Footing footing = HF_TRY(marker.footing(vault, *share.index, counts));
   RepackPlan& plan = share.plan;
   std::unordered_set<PackId> goes;
   const auto plan_anew = [&]() -> Status {
-    plan = HF_TRY(plan_repack(*share.index, share.stock, retired_before, share.needed, only_with, limits));
+    plan = HF_TRY(plan_repack(*share.index, share.stock, retired_before, share.needed, only_with, footing, limits));
     goes = retired_before;
     goes.insert(plan.dead.begin(), plan.dead.end());
     goes.insert(plan.repack.begin(), plan.repack.end());
     return {};
   };
 
-  // Which of the deltas that could be folded lie in packs that are worth it.
-  std::vector<Fold> folds;
-  double left = 0;  // what the others would give back
-  if (!to_fold_for.empty()) {
-    folds = HF_TRY(marker.fold(vault, *share.index, to_fold_for, [&](const PackId& id) {
-      return share.stock.listed.contains(id) && !share.stock.doubtful.contains(id) && !retired_before.contains(id);
-    }));
-    weigh(vault, *share.index, compression_level, folds);
-    if (!folds.empty()) {
-      limits.folds = folds;
-      HF_TRY(plan_anew());
-      for (const Fold& f : folds) left += f.gain();
-      for (const Fold& f : plan.folds) left -= f.gain();
-      folds = std::move(plan.folds);
-    }
-  }
-  limits.folds = folds;
-  limits.folds_decided = true;
-  ClaimSet alone;
-  for (const Fold& f : folds)
-    for (const ChunkKey& key : f.chunks) alone.insert(key);
-  if (!folds.empty()) {
-    share.needed.clear();
-    HF_TRY(marker.mark(vault, *share.index, to_fold_for, Marker::Scope::some_points, share.needed.of(to_fold_for[0]->domain), progress, &alone));
+  // What folding would give back is waste, too.
+  std::vector<FoldGroup> groups;
+  double left = 0;  // of it
+  if (!to_fold_for.empty()) groups = HF_TRY(marker.fold(vault, *share.index, to_fold_for, counts));
+  if (!groups.empty()) {
+    HF_TRY(plan_anew());
+    for (const FoldGroup& g : groups) left += g.gain();
+    if (static_cast<double>(plan.bytes_unused) + left <= static_cast<double>(plan.bytes_unused_max)) groups.clear();
+    weigh(vault, *share.index, compression_level, groups, progress);
   }
 
   // A pack that stays keeps every delta in it readable, so its bases stay too; and then other packs may. What is live in packs
   // that go is copied.
   const auto standing = [&](const PackId& id) { return share.stock.listed.contains(id) && !goes.contains(id) ? NeedGraph::Standing::all : NeedGraph::Standing::as_used; };
-  for (bool again = true; again;) {
-    HF_TRY(plan_anew());
-    if (plan.dead.empty() && plan.repack.empty()) break;
-    again = HF_TRY(marker.hold_up(vault, *share.index, standing, share.needed.last(), &alone));
+  bool marked_for_folds = false;
+  for (bool settled = false; !settled;) {
+    ClaimSet alone;
+    std::vector<PackId> first;
+    for (const FoldGroup& g : groups) {
+      for (const Fold& f : g.folds) {
+        first.push_back(f.at.pack);
+        for (const ChunkKey& key : f.chunks) alone.insert(key);
+      }
+      first.insert(first.end(), g.kept_in.begin(), g.kept_in.end());
+    }
+    limits.first = first;
+    if (marked_for_folds || !groups.empty()) {
+      marked_for_folds = true;
+      share.needed.clear();
+      HF_TRY(marker.mark(vault, *share.index, to_fold_for, Marker::Scope::some_points, share.needed.of(to_fold_for[0]->domain), progress, &alone));
+    }
+    for (bool again = true; again;) {
+      HF_TRY(plan_anew());
+      if (plan.dead.empty() && plan.repack.empty()) break;
+      again = HF_TRY(marker.hold_up(vault, *share.index, standing, share.needed.last(), &alone));
+    }
+    // Folded are those only of which all may be copied, and which then nothing else keeps what they stood on for.
+    const std::size_t before = groups.size();
+    std::erase_if(groups, [&](const FoldGroup& g) {
+      return std::any_of(g.folds.begin(), g.folds.end(), [&](const Fold& f) { return !goes.contains(f.at.pack); }) ||
+             std::any_of(g.kept_in.begin(), g.kept_in.end(), [&](const PackId& id) { return !goes.contains(id); });
+    });
+    settled = groups.size() == before;
+    if (!settled) continue;
+    for (const FoldGroup& g : groups) {
+      left -= g.gain();
+      plan.deltas_folded += g.folds.size();
+      for (const Fold& f : g.folds)
+        for (const ChunkKey& key : f.chunks) plan.alone->insert(key);
+    }
   }
   plan.bytes_unused_left += static_cast<std::uint64_t>(std::max(left, 0.0));
   return {};

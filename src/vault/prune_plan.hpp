@@ -25,7 +25,7 @@ struct WritersShare {
 Result<std::vector<WritersShare>> shares_of(const Vault& vault, const Index& all, const std::vector<const RecoveryPoint*>& points);
 
 /// Plans for a share of which it is known what is needed, and makes that what is needed after it. `to_fold_for`: all points,
-/// marked before, where deltas may be folded; else none. `only_with` is plan_repack()'s.
+/// marked before, where deltas may be folded and there are no other writers or domains; else none. `only_with` is plan_repack()'s.
 Status plan_share(const Vault& vault, WritersShare& share, const std::vector<const RecoveryPoint*>& to_fold_for, const std::unordered_set<PackId>& retired_before,
                   const ClaimSet* only_with, RepackLimits limits, int compression_level, Marker& marker, Progress& progress);
 

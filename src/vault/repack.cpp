@@ -1,7 +1,7 @@
 #include "vault/repack.hpp"
 
 #include <algorithm>
-#include <unordered_map>
+#include <unordered_set>
 
 #include "vault/chunk_reader.hpp"
 #include "vault/run_builder.hpp"
@@ -9,12 +9,10 @@
 namespace hf {
 namespace {
 
-/// The places that count of each chunk that is needed, in order of keys: `visit(key, packs)` with positions in
-/// entries.packs(). Where none counts (all are in packs that are missing or retired) it is not visited.
+/// The places that count of each chunk that is needed, in order of keys: `visit(key, packs, others)` with positions in
+/// entries.packs(), and whether there are places that do not count. Where none counts (all are in packs that are missing or retired) it is not visited.
 template <class Visit, class Dead>
-Status for_each_live_place(MergedEntries& entries, const std::vector<std::uint8_t>& quality, const Needed& needed, Visit&& visit, Dead&& dead) {
-  // Of equal places the pack with the smaller id: every prune chooses the same.
-  const auto better = [&](std::uint32_t a, std::uint32_t b) { return quality[a] != quality[b] ? quality[a] > quality[b] : entries.packs()[a].id < entries.packs()[b].id; };
+Status for_each_live_place(MergedEntries& entries, const std::vector<std::uint8_t>& quality, const Footing& footing, const Needed& needed, Visit&& visit, Dead&& dead) {
   std::vector<std::uint32_t> places;
   std::optional<IndexEntry> e = HF_TRY(entries.next());
   while (e) {
@@ -26,10 +24,17 @@ Status for_each_live_place(MergedEntries& entries, const std::vector<std::uint8_
       else if (quality[e->pack] > 0) places.push_back(e->pack);
     }
     if (places.empty()) continue;
-    std::sort(places.begin(), places.end(), better);
+    // One that was found damaged may yet hold it; one that stands on what lies nowhere does not. Of equal places the pack with
+    // the smaller id: every prune chooses the same.
+    const auto rank = [&](std::uint32_t p) { return quality[p] < 2 ? Footing::kNone - 1U : footing.depth(key, entries.packs()[p].id); };
+    if (places.size() > 1) std::sort(places.begin(), places.end(), [&](std::uint32_t a, std::uint32_t b) {
+      const unsigned rank_a = rank(a), rank_b = rank(b);
+      return rank_a != rank_b ? rank_a < rank_b : entries.packs()[a].id < entries.packs()[b].id;
+    });
     places.erase(std::unique(places.begin(), places.end()), places.end());
-    if (places.size() > wanted) places.resize(wanted);
-    visit(key, places);
+    const bool others = places.size() > wanted;
+    if (others) places.resize(wanted);
+    visit(key, places, others);
   }
   return {};
 }
@@ -91,6 +96,7 @@ class Copier {
   Status finish_if_full() { return pack_->is_full(pack_bytes_) ? finish_pack() : Status(); }
   Status finish_pack() {
     apart_.clear();
+    for (const NewChunk& c : chunks_) apart_.insert(ChunkKey::of(c.id));  // they go into the next one
     if (!pack_) return {};
     const auto pack = std::move(pack_);
     done.push_back(HF_TRY(pack->finish()));
@@ -117,6 +123,29 @@ void copied(RepackPlan& plan, const ChunkKey& key, const PackId& from) {
   if (const auto apart = plan.to_copy_apart.find(key); apart != plan.to_copy_apart.end()) apart->second.erase(from);
 }
 
+/// Some chunks of a delta, and what it stands on. Nullopt where that can't be read, or is not as the directory says: who can
+/// be read is stored alone then.
+struct LeftOfDelta {
+  std::vector<NewChunk> chunks;
+  Buffer plain, prefix;
+};
+std::optional<LeftOfDelta> what_is_left(ChunkReader& chunks, const SegmentInfo& s, const std::vector<std::size_t>& wanted) {
+  LeftOfDelta out;
+  for (const ChunkId& base : s.bases) {
+    const auto loaded = chunks.read(base);
+    if (!loaded || loaded->bytes.size() > kPrefixMax - out.prefix.size()) return std::nullopt;
+    append(out.prefix, loaded->bytes);
+  }
+  for (std::size_t i : wanted) {
+    const auto& [id, bytes] = s.chunks[i];
+    const auto loaded = chunks.read(id);
+    if (!loaded || loaded->bytes.size() != bytes || bytes > s.plain_bytes - out.plain.size()) return std::nullopt;
+    append(out.plain, loaded->bytes);
+    out.chunks.push_back({id, bytes});
+  }
+  return out;
+}
+
 Status copy_pack(Vault& vault, ChunkReader& chunks, const PackId& id, RepackPlan& plan, SegmentOpener& opener, Buffer& frame, Copier& to, RepackResult& result) {
   const auto doing = [&] { return "copying from pack " + id.brief(); };
   const auto reader = HF_TRY(chunks.pack(id));
@@ -137,17 +166,10 @@ Status copy_pack(Vault& vault, ChunkReader& chunks, const PackId& id, RepackPlan
       frame.resize(s.stored_bytes);
       HF_TRY(reader->read(s.offset, frame).context(doing));
       HF_TRY(to.add_body(s, HF_TRY(opener.open_body(frame).context(doing))));
-    } else if (alone) {
+    } else if (const auto left = alone ? std::nullopt : what_is_left(chunks, s, wanted); !left) {
       for (std::size_t i : wanted) HF_TRY(to.add(s.chunks[i].first, HF_TRY(chunks.read(s.chunks[i].first).context(doing)).bytes));
     } else {
-      std::vector<NewChunk> left;
-      Buffer plain, prefix;
-      for (const ChunkId& base : s.bases) append(prefix, HF_TRY(chunks.read(base).context(doing)).bytes);
-      for (std::size_t i : wanted) {
-        append(plain, HF_TRY(chunks.read(s.chunks[i].first).context(doing)).bytes);
-        left.push_back({s.chunks[i].first, s.chunks[i].second});
-      }
-      HF_TRY(to.add_delta(left, plain, {s.bases, prefix}));
+      HF_TRY(to.add_delta(left->chunks, left->plain, {s.bases, left->prefix}));
     }
     for (std::size_t i : wanted) copied(plan, ChunkKey::of(s.chunks[i].first), id);
   }
@@ -157,7 +179,7 @@ Status copy_pack(Vault& vault, ChunkReader& chunks, const PackId& id, RepackPlan
 }  // namespace
 
 Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std::unordered_set<PackId>& retired, const Needed& needed, const ClaimSet* only_with,
-                               const RepackLimits& limits) {
+                               const Footing& footing, const RepackLimits& limits) {
   RepackPlan plan;
   std::vector<std::uint8_t> quality;  // 0: no place at all, 1: found damaged, 2: sound
   const auto read = [&]() -> Result<MergedEntries> { return MergedEntries::over(index.runs()); };
@@ -167,8 +189,8 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
   std::vector<std::uint64_t> live_count(packs.size());
   std::vector<bool> surely_waste(packs.size(), only_with == nullptr);
   HF_TRY(for_each_live_place(
-      entries, quality, needed,
-      [&](const ChunkKey& key, const std::vector<std::uint32_t>& places) {
+      entries, quality, footing, needed,
+      [&](const ChunkKey& key, const std::vector<std::uint32_t>& places, bool) {
         plan.live_placed += needed.places(key);
         for (std::uint32_t pack : places) ++live_count[pack];
       },
@@ -176,12 +198,9 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
         if (only_with != nullptr && only_with->contains(key)) surely_waste[pack] = true;
       }));
 
-  std::unordered_map<PackId, double> gains;
-  for (const Fold& f : limits.folds) gains[f.at.pack] += f.gain();
-
   struct Candidate {
     std::size_t pack = 0;
-    double waste = 0;  // share; above 1 where folding gives back more than the pack
+    double waste = 0;  // share
   };
   std::vector<Candidate> candidates;
   double unused = 0, total = 0;
@@ -197,9 +216,7 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
     } else if (live_count[i] == 0) {
       if (surely_waste[i]) plan.dead.push_back(p.id);
     } else if (quality[i] == 2) {
-      const auto gain = gains.find(p.id);
-      const double folding = gain == gains.end() || limits.folds_decided ? 0 : gain->second / static_cast<double>(p.stored_bytes);
-      const double waste = 1 - static_cast<double>(live_count[i]) / p.chunk_count + folding;
+      const double waste = 1 - static_cast<double>(live_count[i]) / p.chunk_count;
       unused += waste * static_cast<double>(p.stored_bytes);
       total += static_cast<double>(p.stored_bytes);
       candidates.push_back({i, waste});
@@ -221,10 +238,11 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
   const auto take = [&](const Candidate& c) {
     if (choose(c.pack)) unused -= c.waste * static_cast<double>(packs[c.pack].stored_bytes);
   };
-  // What some deltas stand on goes only where all of them are folded.
-  if (limits.folds_decided || unused > allowed)
-    for (const Candidate& c : candidates)
-      if (gains.contains(packs[c.pack].id)) take(c);
+  plan.bytes_unused = static_cast<std::uint64_t>(std::max(unused, 0.0));
+  plan.bytes_unused_max = static_cast<std::uint64_t>(allowed);
+  const std::unordered_set<PackId> first(limits.first.begin(), limits.first.end());
+  for (const Candidate& c : candidates)
+    if (first.contains(packs[c.pack].id)) take(c);
   for (const Candidate& c : candidates) {
     if (unused <= allowed || c.waste <= 0) break;
     take(c);
@@ -247,20 +265,14 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
     for (std::size_t i = 0; i < packs.size(); ++i)
       if (chosen[i] && packs[i].pack_class == pack_class) plan.repack.push_back(packs[i].id);
   plan.repack_bytes = chosen_bytes;
-  const std::unordered_set<PackId> goes(plan.repack.begin(), plan.repack.end());
-  for (const Fold& f : limits.folds) {
-    if (!goes.contains(f.at.pack)) continue;
-    for (const ChunkKey& key : f.chunks) plan.alone->insert(key);
-    plan.folds.push_back(f);
-  }
   if (!plan.repack.empty()) {
     auto again = HF_TRY(read());
     HF_TRY(for_each_live_place(
-        again, quality, needed,
-        [&](const ChunkKey& key, const std::vector<std::uint32_t>& places) {
+        again, quality, footing, needed,
+        [&](const ChunkKey& key, const std::vector<std::uint32_t>& places, bool others) {
           for (std::uint32_t pack : places) {
             if (!chosen[pack]) continue;
-            if (places.size() == 1) plan.to_copy->insert(key);
+            if (places.size() == 1 && !others) plan.to_copy->insert(key);
             else plan.to_copy_apart[key].insert(packs[pack].id);
           }
         },

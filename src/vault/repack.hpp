@@ -7,7 +7,7 @@
 #include <set>
 
 #include "base/progress.hpp"
-#include "vault/folding.hpp"
+#include "vault/footing.hpp"
 #include "vault/stock.hpp"
 #include "vault/write_session.hpp"
 
@@ -21,8 +21,7 @@ struct RepackLimits {
   std::optional<std::uint64_t> bytes_max;  ///< of packs chosen for copying
   std::uint64_t pack_bytes = 32u << 20;    ///< packs below a quarter of it are joined when there are many
   AskRecompress recompress;                ///< absent: none is
-  std::span<const Fold> folds;             ///< what they give back counts as waste of their packs; a loan
-  bool folds_decided = false;              ///< their packs are chosen before all others
+  std::span<const PackId> first;           ///< chosen before all others; a loan
 };
 
 /// Chunks that points need, by dedup domain (RecoveryPoint::domain). What two domains need is kept in two packs, where it
@@ -58,22 +57,25 @@ struct RepackPlan {
   std::vector<PackId> dead;            ///< no chunk in them is needed from there
   std::vector<PackId> repack;          ///< what is live in them is copied; both classes, data first
   std::set<PackId> recompress;         ///< of those: segments that are no deltas are compressed anew
-  std::vector<Fold> folds;             ///< of the given ones, those in packs of `repack`
   std::vector<PackId> without_chunks;  ///< they hold only copies of small objects
   std::vector<PackId> orphans;         ///< in no run
   std::vector<PackId> vanished;        ///< in the index, not there, and not needed
-  std::unique_ptr<ClaimSet> to_copy = std::make_unique<ClaimSet>();  ///< chunks whose live place is in a pack of `repack`
-  std::unique_ptr<ClaimSet> alone = std::make_unique<ClaimSet>();    ///< chunks of `folds`: not copied as a part of a delta
-  std::map<ChunkKey, std::set<PackId>> to_copy_apart;  ///< likewise, of those that keep several places: into a pack for each
+  std::unique_ptr<ClaimSet> to_copy = std::make_unique<ClaimSet>();  ///< chunks whose only place is in a pack of `repack`
+  std::unique_ptr<ClaimSet> alone = std::make_unique<ClaimSet>();    ///< chunks of deltas that are folded: not copied as a part of one
+  std::uint64_t deltas_folded = 0;
+  std::map<ChunkKey, std::set<PackId>> to_copy_apart;  ///< likewise, of those with several: from these, each into a pack of its own
   std::uint64_t repack_bytes = 0;      ///< of the packs in `repack`
   std::uint64_t live_placed = 0;       ///< of Needed::size(): those that some pack which is there holds
-  std::uint64_t bytes_unused_left = 0; ///< waste that stays, estimated by the share of chunks
+  std::uint64_t bytes_unused = 0;      ///< waste, estimated by the share of chunks
+  std::uint64_t bytes_unused_left = 0; ///< and what of it stays
+  std::uint64_t bytes_unused_max = 0;  ///< what may stay
 };
 
-/// Of a chunk that lies in several packs as many places count as domains need it, in sound packs if there are.
+/// Of a chunk that lies in several packs as many places count as domains need it, in sound packs if there are, those first that
+/// stand on least: so what is kept can be opened. `footing` is of the sound packs.
 /// `only_with`: packs count as dead only where one of these chunks is in them (nullptr: all that nobody needs).
 Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std::unordered_set<PackId>& retired, const Needed& needed, const ClaimSet* only_with,
-                               const RepackLimits& limits);
+                               const Footing& footing, const RepackLimits& limits);
 
 struct RepackResult {
   std::uint64_t bytes_read = 0, bytes_written = 0;

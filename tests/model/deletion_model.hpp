@@ -18,12 +18,21 @@ struct Rules {
   bool parent_after_lease = true;
   bool fence = true;
   bool decisions_in_turn = true;  ///< a decision counts only if nothing was decided since what it was based on was read
+  bool follow_deltas = true;      ///< what a needed delta stands on is needed
+  bool hold_up = true;            ///< what a delta stands on that stays is needed, whether a point needs it or not; more than the rule before
 };
 
-constexpr int kWriters = 3, kPrunes = 2, kPacks = 4, kPending = 2, kPoints = 1 + kWriters;
+constexpr int kWriters = 3, kPrunes = 2, kPacks = 4, kDeltas = 2, kAlone = 2, kPending = 2, kPoints = 1 + kWriters;
 
 using Bits = std::uint8_t;  // a set of packs, points or sessions
 constexpr Bits bit(int i) { return static_cast<Bits>(1u << i); }
+constexpr Bits meet(int a, int b) { return static_cast<Bits>(a & b); }
+
+/// Packs by what they hold: the old content; the new content, as what differs from the old one; the new content alone.
+constexpr Bits kOld = 0x0f, kDelta = 0x30, kNewAlone = 0xc0, kNew = kDelta | kNewAlone;
+static_assert(kPacks + kDeltas + kAlone == 8);
+
+constexpr bool has_new(Bits packs) { return (packs & kNewAlone) || ((packs & kDelta) && (packs & kOld)); }
 
 enum class PointState : std::uint8_t { absent, there, fenced };
 
@@ -44,22 +53,33 @@ struct Record {
   }
 };
 
-/// What the store holds. Every pack holds the one chunk.
+/// What the store holds.
 struct Store {
   Bits packs = bit(0);
   Bits leases = 0;  // of writers
   std::array<std::uint8_t, kWriters> lease_epoch{};
   std::array<PointState, kPoints> points{PointState::there};  // 0 is the old point, then the writers'
   Record record;
-  std::uint8_t packs_made = 1;
+  std::uint8_t packs_made = 1, deltas_made = 0, alone_made = 0;
+  Bits unlisted = 0;  // deltas that no index run tells of: their session has not ended, or was fenced
+  /// Adds a pack; false where the model has no room for it.
+  bool add_pack(Bits kind) {
+    std::uint8_t& made = kind == kOld ? packs_made : kind == kDelta ? deltas_made : alone_made;
+    const int first = kind == kOld ? 0 : kind == kDelta ? kPacks : kPacks + kDeltas, room = kind == kOld ? kPacks : kind == kDelta ? kDeltas : kAlone;
+    if (made == room) return false;
+    packs = static_cast<Bits>(packs | bit(first + made++));
+    return true;
+  }
 };
 
 struct Writer {
   std::uint8_t step = 0;
   std::uint8_t seen = 0;
   Bits absent = 0;
-  bool parent = false;  // builds on the old point: refers to the chunk without looking for it
+  bool parent = false;  // builds on the old point: refers to the old content without looking for it
   bool found = false;
+  bool wants_new = false;  // backs up the new content, not the old one
+  Bits made = 0;
 };
 
 struct Prune {
@@ -121,19 +141,27 @@ class Explorer {
       add(r.number), add(r.condemned);
       for (const Retirement& p : r.pending) add(p.epoch), add(p.packs), add(p.marked);
     };
-    add(s.store.packs), add(s.store.leases), add(s.store.packs_made);
+    add(s.store.packs), add(s.store.leases), add(s.store.packs_made), add(s.store.deltas_made), add(s.store.alone_made), add(s.store.unlisted);
     for (auto e : s.store.lease_epoch) add(e);
     for (auto p : s.store.points) add(p);
     add_record(s.store.record);
-    for (const Writer& w : s.writers) add(w.step), add(w.seen), add(w.absent), add(w.parent), add(w.found);
+    for (const Writer& w : s.writers) add(w.step), add(w.seen), add(w.absent), add(w.parent), add(w.found), add(w.wants_new), add(w.made);
     for (const Prune& p : s.prunes) add(p.step), add(p.rounds), add_record(p.read), add(p.marked), add(p.retire), add(p.since), add(p.which);
     return k;
   }
 
+  static bool wants_new(const State& s, int point) { return point > 0 && s.writers[static_cast<std::size_t>(point - 1)].wants_new; }
   static std::string broken(const State& s) {
     for (int i = 0; i < kPoints; ++i)
-      if (s.store.points[static_cast<std::size_t>(i)] == PointState::there && s.store.packs == 0) return "point " + std::to_string(i) + " has lost its data";
+      if (s.store.points[static_cast<std::size_t>(i)] == PointState::there && !(wants_new(s, i) ? has_new(s.store.packs) : (s.store.packs & kOld) != 0))
+        return "point " + std::to_string(i) + " has lost its data";
     return "";
+  }
+  /// Does one of these points need the old or the new content?
+  static bool needed(const State& s, Bits points, bool new_content) {
+    for (int i = 0; i < kPoints; ++i)
+      if ((points & bit(i)) && wants_new(s, i) == new_content) return true;
+    return false;
   }
 
   static Bits points_there(const Store& store) {
@@ -194,17 +222,33 @@ class Explorer {
         return go(3, "read the newest record");
       case 3:
         if (rules_.parent_after_lease) w.parent = points_there(store) & bit(0);
-        return go(4, "chose its parent");
-      case 4:
-        w.found = w.parent || (store.packs & ~w.absent);
-        return go(w.found ? 6 : 5, w.found ? "found the chunk" : "did not find the chunk");
+        go(4, "chose its parent");
+        w.parent = false;
+        w.wants_new = true;
+        return go(4, "backs up what has changed");
+      case 4: {
+        const Bits there = meet(store.packs, ~w.absent);
+        // What a delta stands on is looked for where some pack is distrusted; else the index is believed.
+        const bool trusts = meet(w.absent, store.packs) == 0;
+        if (w.wants_new && (there & kOld)) store.unlisted = meet(store.unlisted, ~there);  // it takes them over, and lists them
+        w.found = w.wants_new ? has_new(there) || (trusts && (there & kDelta & ~store.unlisted)) : w.parent || (there & kOld);
+        if (w.found) return go(6, "found the content");
+        return w.wants_new && (there & kOld) ? go(11, "chose a base") : go(5, "did not find the content");
+      }
       case 5:
-        if (store.packs_made == kPacks) return;
-        store.packs = static_cast<Bits>(store.packs | bit(store.packs_made++));
-        return go(6, "stored the chunk");
+        if (store.add_pack(w.wants_new ? kNewAlone : kOld)) go(6, "stored the content");
+        return;
+      case 11:
+        w.made = static_cast<Bits>(~store.packs);
+        if (!store.add_pack(kDelta)) return;
+        w.made = meet(w.made, store.packs);
+        store.unlisted = static_cast<Bits>(store.unlisted | w.made);
+        return go(6, "stored a delta");
       case 6: {
         auto& point = store.points[static_cast<std::size_t>(1 + i)];
         if (point != PointState::absent) return go(8, "lost against its fence");
+        store.unlisted = meet(store.unlisted, ~w.made);
+        if (w.made != 0) go(7, "was interrupted");
         point = PointState::there;
         return go(7, "committed");
       }
@@ -213,6 +257,63 @@ class Explorer {
         return go(8, "ended its lease");
       default: return;
     }
+  }
+
+  /// Of equal places one is kept; which one may differ between prunes.
+  static Bits one_of(Bits packs, int prune) {
+    int at = prune % 2 == 1 ? 7 : 0;
+    while (packs != 0 && !(packs & bit(at))) at += prune % 2 == 1 ? -1 : 1;
+    return packs == 0 ? Bits{0} : bit(at);
+  }
+  template <class Next>
+  void decide_what_goes(const State& s, int i, Next&& next) const {
+    const Prune& p = s.prunes[static_cast<std::size_t>(i)];
+    const Bits there = meet(s.store.packs, ~p.read.absent()), listed = meet(s.store.packs, ~s.store.unlisted);
+    const bool new_needed = needed(s, p.marked, true), old_needed = needed(s, p.marked, false);
+    const auto with = [&](const State& now, Bits kept, bool folds, bool copy_old, const std::string& what) {
+      State n = now;
+      Prune& q = n.prunes[static_cast<std::size_t>(i)];
+      // A delta that is only retired may be needed again; one that is folded is not.
+      const bool used = new_needed && !folds && (listed & ~p.read.condemned & kDelta);
+      const bool stands = (rules_.follow_deltas && used) || (rules_.hold_up && (kept & listed & kDelta));
+      if (old_needed || stands) {
+        if (copy_old && !((there & kOld) && n.store.add_pack(kOld))) return;
+        if (!copy_old) kept = static_cast<Bits>(kept | one_of(meet(there, kOld), i));
+      } else if (copy_old) {
+        return;
+      }
+      q.retire = meet(there, ~kept);
+      q.step = q.retire != 0 ? 4 : 5;
+      next(n, "prune " + std::to_string(i) + " looked at the packs, " + what + (copy_old ? ", copied the old content" : ""));
+    };
+    for (const bool copy_old : {false, true}) {
+      if (!new_needed) {
+        with(s, 0, false, copy_old, "needs no new content");
+        if (there & kDelta) with(s, meet(there, kDelta), false, copy_old, "left deltas that nobody needs");
+        continue;
+      }
+      const Bits places = (there & kNewAlone) ? kNewAlone : kNew;  // the least deep
+      with(s, one_of(meet(meet(there, listed), places), i), false, copy_old, "kept the new content");
+      // Only where no other place is left: the index tells of none that is retired.
+      State folded = s;
+      const Bits elsewhere = meet(listed & kNew, ~p.read.condemned & ~there);
+      if ((there & listed & kDelta) && !(there & kNewAlone) && elsewhere == 0 && has_new(there) && folded.store.add_pack(kNewAlone)) with(folded, 0, true, copy_old, "folded the delta");
+    }
+  }
+  /// What of a retirement is needed after all.
+  Bits comes_back(const State& s, const Prune& p, const Retirement& r) const {
+    const Bits mine = meet(r.packs, s.store.packs), listed = meet(s.store.packs, ~s.store.unlisted), elsewhere = meet(listed, ~p.read.absent());
+    Bits back = 0;
+    bool old_needed = needed(s, p.since, false);
+    if (needed(s, p.since, true)) {
+      if (!has_new(elsewhere)) back = static_cast<Bits>(back | (mine & kNew));
+      // Whatever delta the index tells of counts as the place.
+      old_needed = old_needed || (rules_.follow_deltas && (listed & ~p.read.condemned & kDelta));
+    }
+    // What other retirements have given up may come back yet.
+    old_needed = old_needed || (rules_.hold_up && (listed & ~p.read.condemned & ~(mine & ~back) & kDelta));
+    if (old_needed && !(elsewhere & kOld)) back = static_cast<Bits>(back | (mine & kOld));
+    return back;
   }
 
   template <class Next>
@@ -242,26 +343,8 @@ class Explorer {
       case 2:
         p.marked = points_there(store);
         return go(3, "marked the points");
-      case 3: {  // what is to be retired: all of no use, or all copies but one
-        Bits candidates = static_cast<Bits>(store.packs & ~p.read.absent());
-        if (p.marked != 0 && candidates != 0) {
-          if (store.packs_made < kPacks) {  // what is live is copied, and the place that it had is retired
-            State copy = n;
-            Prune& q = copy.prunes[static_cast<std::size_t>(i)];
-            q.retire = candidates;
-            copy.store.packs = static_cast<Bits>(copy.store.packs | bit(copy.store.packs_made++));
-            q.step = 4;
-            next(copy, who + " copied the chunk");
-          }
-          int keep = 0;  // which pack is kept may differ between prunes
-          while (!(candidates & bit(keep))) ++keep;
-          if (i % 2 == 1)
-            for (keep = kPacks - 1; !(candidates & bit(keep));) --keep;
-          candidates = static_cast<Bits>(candidates & ~bit(keep));
-        }
-        p.retire = candidates;
-        return go(p.retire != 0 ? 4 : 5, "looked at the packs");
-      }
+      case 3:  // what is to be retired: all of no use, or all copies but one
+        return decide_what_goes(s, i, next);
       case 4: {
         Record r = p.read;
         for (Retirement& free : r.pending) {
@@ -289,13 +372,12 @@ class Explorer {
       case 7: {
         Record r = p.read;
         Retirement& mine = r.pending[p.which];
-        const bool elsewhere = store.packs & ~p.read.absent();
-        const bool restore = p.since != 0 && !elsewhere && rules_.look_at_points_since;
+        const Bits back = rules_.look_at_points_since ? comes_back(s, p, mine) : Bits{0};
         p.since = 0;
-        if (!restore) r.condemned = static_cast<Bits>(r.condemned | (mine.packs & store.packs));
+        r.condemned = static_cast<Bits>(r.condemned | (mine.packs & store.packs & ~back));
         mine = Retirement();
         const bool decided = decide(store, p.read, r);
-        return go(5, !decided ? "was too late to decide" : restore ? "restored packs" : "condemned packs");
+        return go(5, !decided ? "was too late to decide" : back != 0 ? "restored packs" : "condemned packs");
       }
       case 10:
         p.since = static_cast<Bits>(points_there(store) & ~p.read.pending[p.which].marked);
