@@ -139,7 +139,7 @@ Result<Footing> TreeMarker::footing(const Vault& vault, const Index& index, cons
   load(vault);
   const KnownDeltas deltas = HF_TRY(learn_deltas(vault, index, graph_));
   learned_ = learned_ || deltas.learned;
-  return Footing::of(index, graph_, deltas.packs, counts);
+  return Footing::of(index, graph_, deltas.packs, deltas.damaged, counts);
 }
 
 }  // namespace hf

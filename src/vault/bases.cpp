@@ -53,6 +53,7 @@ Result<KnownDeltas> learn_deltas(const Vault& vault, const Index& index, NeedGra
       out.learned = true;
     } else if (told.error().code == Code::corrupt) {
       HF_TRY(scan_bases(vault, opener, p.id, out.unclear));
+      out.damaged.push_back(p.id);
     } else if (told.error().code != Code::not_found && told.error().code != Code::refused) {
       // Refused: a rehearsed prune has kept no more than the size of a pack that it made. It holds what is needed, and what
       // that stands on is needed anyway.

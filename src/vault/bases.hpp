@@ -25,7 +25,8 @@ Status for_each_delta(const Vault& vault, SegmentOpener& opener, const PackId& p
 /// What a graph knows of the deltas in the packs of an index, and what can't be known.
 struct KnownDeltas {
   std::vector<PackId> packs;      ///< known to the graph
-  std::vector<ChunkKey> unclear;  ///< bases that packs name whose directories do not open: needed, whatever stands on them
+  std::vector<PackId> damaged;    ///< their directories do not open
+  std::vector<ChunkKey> unclear;  ///< bases that these name: needed, whatever stands on them
   bool learned = false;           ///< the graph knows more than before
 };
 /// Tells the graph of the packs that it does not know: reads their directories, each once in the life of a graph.

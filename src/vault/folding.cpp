@@ -55,12 +55,8 @@ class Folding {
       auto entries = HF_TRY(MergedEntries::over(index.runs()));
       std::vector<bool> there;
       for (const IndexedPack& p : entries.packs()) there.push_back(counts(p.id));
-      std::optional<IndexEntry> last;
-      while (const auto e = HF_TRY(entries.next())) {
-        const bool again = last && last->key == e->key && last->pack == e->pack && last->offset == e->offset;  // two runs tell of it
-        if (there[e->pack] && !again) visit(*e, std::uint64_t{e->pack} << 32 | e->offset, entries.packs()[e->pack]);
-        last = e;
-      }
+      while (const auto e = HF_TRY(entries.next_place()))
+        if (there[e->pack]) visit(*e, std::uint64_t{e->pack} << 32 | e->offset, entries.packs()[e->pack]);
       return {};
     };
     HF_TRY(each([&](const IndexEntry& e, std::uint64_t place, const IndexedPack& pack) {
@@ -68,7 +64,7 @@ class Folding {
       if (!n || !asked[*n]) return;
       const auto [at, fresh] = known.emplace(place, static_cast<std::uint32_t>(segments_.size()));
       if (fresh) segments_.push_back({{pack.id, pack.pack_class, e.offset, e.stored_bytes, 0}, pack.stored_bytes, 0});
-      place_of_[*n] = place_of_[*n] == kNone || place_of_[*n] == at->second ? at->second : kSeveral;
+      place_of_[*n] = place_of_[*n] == kNone ? at->second : kSeveral;
     }));
     return each([&](const IndexEntry&, std::uint64_t place, const IndexedPack&) {
       if (const auto at = known.find(place); at != known.end()) ++segments_[at->second].chunks;
@@ -140,6 +136,7 @@ class Folding {
       if (!goes(n)) continue;
       FoldGroup& g = groups[group(n)];
       g.kept += share(n);
+      g.kept_chunks.push_back(graph_.key_of(n));
       if (const PackId& pack = segment(n)->at.pack; kept_in[pack].one == n) g.kept_in.push_back(pack);
     }
     std::vector<FoldGroup> out;

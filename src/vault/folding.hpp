@@ -26,7 +26,8 @@ struct Fold {
 struct FoldGroup {
   std::vector<Fold> folds;
   std::vector<PackId> kept_in;  ///< packs of which at least a half is kept for these
-  double kept = 0;              ///< what that half is
+  std::vector<ChunkKey> kept_chunks;  ///< what that half is
+  double kept = 0;              ///< and takes
   double stored = 0;            ///< what the deltas take now
   double alone = 0;             ///< and would alone
   double gain() const { return kept + stored - alone; }

@@ -6,7 +6,8 @@ namespace hf {
 
 using Number = NeedGraph::Number;
 
-Result<Footing> Footing::of(const Index& index, const NeedGraph& graph, std::span<const PackId> packs, const std::function<bool(const PackId&)>& counts) {
+Result<Footing> Footing::of(const Index& index, const NeedGraph& graph, std::span<const PackId> packs, std::span<const PackId> unclear,
+                            const std::function<bool(const PackId&)>& counts) {
   struct Delta {
     PackId pack;
     std::size_t chunks = 0, bases = 0, end = 0;  // where they begin in `numbers`
@@ -24,6 +25,8 @@ Result<Footing> Footing::of(const Index& index, const NeedGraph& graph, std::spa
     });
   }
   Footing out;
+  out.unclear_.assign(unclear.begin(), unclear.end());
+  std::sort(out.unclear_.begin(), out.unclear_.end());
   if (deltas.empty()) return out;
   out.graph_ = &graph;
   out.depth_.assign(graph.chunks(), kNone);
@@ -37,14 +40,10 @@ Result<Footing> Footing::of(const Index& index, const NeedGraph& graph, std::spa
 
   auto entries = HF_TRY(MergedEntries::over(index.runs()));
   std::vector<bool> there;
-  for (const IndexedPack& p : entries.packs()) there.push_back(counts(p.id));
-  std::optional<IndexEntry> last;
-  while (const auto e = HF_TRY(entries.next())) {
-    const bool again = last && last->key == e->key && last->pack == e->pack && last->offset == e->offset;  // two runs tell of it
-    last = e;
-    if (again || !there[e->pack]) continue;
-    if (const auto n = graph.find(e->key); n && asked[*n]) more_by_one(out.places_[*n]);
-  }
+  for (const IndexedPack& p : entries.packs()) there.push_back(counts(p.id) && !std::binary_search(out.unclear_.begin(), out.unclear_.end(), p.id));
+  while (const auto e = HF_TRY(entries.next_place()))
+    if (there[e->pack])
+      if (const auto n = graph.find(e->key); n && asked[*n]) more_by_one(out.places_[*n]);
   for (Number n : numbers)
     if (out.places_[n] > out.in_delta_[n]) out.depth_[n] = 0;
 
@@ -74,6 +73,7 @@ Result<Footing> Footing::of(const Index& index, const NeedGraph& graph, std::spa
 }
 
 std::uint8_t Footing::depth(const ChunkKey& key, const PackId& pack) const {
+  if (std::binary_search(unclear_.begin(), unclear_.end(), pack)) return kNone;
   if (graph_ == nullptr) return 0;
   const auto n = graph_->find(key);
   if (!n || *n >= depth_.size() || in_delta_[*n] == 0) return 0;

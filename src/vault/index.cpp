@@ -444,6 +444,19 @@ Result<std::optional<IndexEntry>> MergedEntries::next() {
   return std::optional(e);
 }
 
+Result<std::optional<IndexEntry>> MergedEntries::next_place() {
+  for (;;) {
+    const auto e = HF_TRY(next());
+    if (!e) return e;
+    if (e->key != told_key_) told_.clear();
+    told_key_ = e->key;
+    const std::pair place{e->pack, e->offset};
+    if (std::find(told_.begin(), told_.end(), place) != told_.end()) continue;
+    told_.push_back(place);
+    return e;
+  }
+}
+
 Result<std::vector<RunId>> MergedEntries::run_ids() const {
   std::vector<RunId> out;
   for (const Cursor& c : cursors_) out.push_back(HF_TRY(RunId::parse(c.run->name())));

@@ -74,6 +74,8 @@ class MergedEntries {
   const std::vector<IndexedPack>& packs() const { return packs_; }
   std::uint64_t total() const { return total_; }
   Result<std::optional<IndexEntry>> next();
+  /// The same without places of a chunk that were given before: two runs may tell of one.
+  Result<std::optional<IndexEntry>> next_place();
   /// The names of the runs.
   Result<std::vector<RunId>> run_ids() const;
 
@@ -91,6 +93,8 @@ class MergedEntries {
   std::vector<IndexedPack> packs_;
   std::vector<Cursor> cursors_;
   std::vector<std::size_t> heap_;  // cursors that have an entry, the first in order on top
+  ChunkKey told_key_;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> told_;  // pack and offset, of that key
   std::uint64_t total_ = 0;
 };
 

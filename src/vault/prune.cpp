@@ -163,20 +163,29 @@ Status Pruner::needed_of_share(const Retirement& retirement, const std::vector<c
     const bool goes = std::binary_search(record.condemned.begin(), record.condemned.end(), id) || (mine.contains(id) && !needed.contains(id));
     return goes ? NeedGraph::Standing::none : stock.listed.contains(id) ? NeedGraph::Standing::all : NeedGraph::Standing::as_used;
   };
-  const Footing footing = HF_TRY(marker_.footing(vault_, index, [&](const PackId& id) { return stock.listed.contains(id) && !stock.doubtful.contains(id) && !record.is_absent(id); }));
+  const auto counts = [&](const PackId& id) { return stock.listed.contains(id) && !stock.doubtful.contains(id) && !record.is_absent(id); };
+  const Footing without = HF_TRY(marker_.footing(vault_, index, counts));
+  const Footing with = HF_TRY(marker_.footing(vault_, index, [&](const PackId& id) { return counts(id) || (mine.contains(id) && stock.listed.contains(id) && !stock.doubtful.contains(id)); }));
   do {
     auto entries = HF_TRY(MergedEntries::over(index.runs()));
     std::optional<IndexEntry> e = HF_TRY(entries.next());
     while (e) {
       const ChunkKey key = e->key;
-      bool elsewhere = false;
+      bool elsewhere = false, opens_elsewhere = false, opens_here = false;
       std::vector<PackId> here;
       for (; e && e->key == key; e = HF_TRY(entries.next())) {
         const PackId& pack = entries.packs()[e->pack].id;
-        if (mine.contains(pack)) here.push_back(pack);
-        else if (stock.listed.contains(pack) && !stock.doubtful.contains(pack) && !record.is_absent(pack)) elsewhere = elsewhere || footing.depth(key, pack) != Footing::kNone;
+        if (mine.contains(pack)) {
+          here.push_back(pack);
+          opens_here = opens_here || with.depth(key, pack) != Footing::kNone;
+        } else if (counts(pack)) {
+          elsewhere = true;
+          opens_elsewhere = opens_elsewhere || without.depth(key, pack) != Footing::kNone;
+        }
       }
-      if (!elsewhere && !here.empty() && live.contains(key)) needed.insert(here.begin(), here.end());
+      // One that opens nowhere stays as it lies elsewhere.
+      const bool gone = !elsewhere || (opens_here && !opens_elsewhere);
+      if (gone && !here.empty() && live.contains(key)) needed.insert(here.begin(), here.end());
     }
   } while (HF_TRY(marker_.hold_up(vault_, index, standing, live)));
   if (since.empty()) return {};
@@ -279,7 +288,7 @@ Status Pruner::remove_condemned() {
   for (const PackId& id : gone) {
     HF_TRY(stop_if_asked());
     const ObjectName name{ObjectKind::pack, id.hex()};
-    if (!vault_.store().open(name)) continue;
+    if (const auto there = vault_.store().open(name); !there && there.error().code == Code::not_found) continue;
     if (held.contains(id)) {
       ++report_.packs_held;
       continue;

@@ -55,9 +55,13 @@ Status plan_share(const Vault& vault, WritersShare& share, const std::vector<con
   if (!to_fold_for.empty()) groups = HF_TRY(marker.fold(vault, *share.index, to_fold_for, counts));
   if (!groups.empty()) {
     HF_TRY(plan_anew());
-    for (const FoldGroup& g : groups) left += g.gain();
-    if (static_cast<double>(plan.bytes_unused) + left <= static_cast<double>(plan.bytes_unused_max)) groups.clear();
-    weigh(vault, *share.index, compression_level, groups, progress);
+    const auto is_too_little = [&] {
+      left = 0;
+      for (const FoldGroup& g : groups) left += g.gain();
+      return static_cast<double>(plan.bytes_unused) + left <= static_cast<double>(plan.bytes_unused_max);
+    };
+    if (!is_too_little()) weigh(vault, *share.index, compression_level, groups, progress);
+    if (is_too_little()) groups.clear();
   }
 
   // A pack that stays keeps every delta in it readable, so its bases stay too; and then other packs may. What is live in packs
@@ -85,11 +89,12 @@ Status plan_share(const Vault& vault, WritersShare& share, const std::vector<con
       if (plan.dead.empty() && plan.repack.empty()) break;
       again = HF_TRY(marker.hold_up(vault, *share.index, standing, share.needed.last(), &alone));
     }
-    // Folded are those only of which all may be copied, and which then nothing else keeps what they stood on for.
+    // Folded are those only of which all may be copied, and for whose sake alone all that they stood on was kept.
     const std::size_t before = groups.size();
     std::erase_if(groups, [&](const FoldGroup& g) {
       return std::any_of(g.folds.begin(), g.folds.end(), [&](const Fold& f) { return !goes.contains(f.at.pack); }) ||
-             std::any_of(g.kept_in.begin(), g.kept_in.end(), [&](const PackId& id) { return !goes.contains(id); });
+             std::any_of(g.kept_in.begin(), g.kept_in.end(), [&](const PackId& id) { return !goes.contains(id); }) ||
+             std::any_of(g.kept_chunks.begin(), g.kept_chunks.end(), [&](const ChunkKey& key) { return share.needed.last().contains(key); });
     });
     settled = groups.size() == before;
     if (!settled) continue;

@@ -1,6 +1,7 @@
 #include "vault/repack.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "vault/chunk_reader.hpp"
@@ -9,11 +10,18 @@
 namespace hf {
 namespace {
 
-/// The places that count of each chunk that is needed, in order of keys: `visit(key, packs, others)` with positions in
-/// entries.packs(), and whether there are places that do not count. Where none counts (all are in packs that are missing or retired) it is not visited.
+struct LivePlace {
+  unsigned rank = 0;  // how many segments must be opened for it; kUnsure: perhaps none opens
+  std::uint32_t pack = 0;
+};
+constexpr unsigned kUnsure = Footing::kNone - 1U;
+
+/// The places that count of each chunk that is needed, in order of keys: `visit(key, places, others)` with positions in
+/// entries.packs(), and whether there are places that do not count. Where none counts (all are in packs that are missing or
+/// retired) it is not visited.
 template <class Visit, class Dead>
 Status for_each_live_place(MergedEntries& entries, const std::vector<std::uint8_t>& quality, const Footing& footing, const Needed& needed, Visit&& visit, Dead&& dead) {
-  std::vector<std::uint32_t> places;
+  std::vector<LivePlace> places;
   std::optional<IndexEntry> e = HF_TRY(entries.next());
   while (e) {
     const ChunkKey key = e->key;
@@ -21,18 +29,17 @@ Status for_each_live_place(MergedEntries& entries, const std::vector<std::uint8_
     places.clear();
     for (; e && e->key == key; e = HF_TRY(entries.next())) {
       if (wanted == 0) dead(key, e->pack);
-      else if (quality[e->pack] > 0) places.push_back(e->pack);
+      else if (quality[e->pack] > 0) places.push_back({quality[e->pack] < 2 ? kUnsure : footing.depth(key, entries.packs()[e->pack].id), e->pack});
     }
     if (places.empty()) continue;
-    // One that was found damaged may yet hold it; one that stands on what lies nowhere does not. Of equal places the pack with
-    // the smaller id: every prune chooses the same.
-    const auto rank = [&](std::uint32_t p) { return quality[p] < 2 ? Footing::kNone - 1U : footing.depth(key, entries.packs()[p].id); };
-    if (places.size() > 1) std::sort(places.begin(), places.end(), [&](std::uint32_t a, std::uint32_t b) {
-      const unsigned rank_a = rank(a), rank_b = rank(b);
-      return rank_a != rank_b ? rank_a < rank_b : entries.packs()[a].id < entries.packs()[b].id;
+    // Of equal places the pack with the smaller id: every prune chooses the same.
+    std::sort(places.begin(), places.end(), [&](const LivePlace& a, const LivePlace& b) {
+      return a.rank != b.rank ? a.rank < b.rank : entries.packs()[a.pack].id < entries.packs()[b.pack].id;
     });
-    places.erase(std::unique(places.begin(), places.end()), places.end());
-    const bool others = places.size() > wanted;
+    places.erase(std::unique(places.begin(), places.end(), [](const LivePlace& a, const LivePlace& b) { return a.pack == b.pack; }), places.end());
+    // Where none surely opens, all of them are kept: one that was found damaged may yet hold it, and what another stands on may
+    // come back.
+    const bool others = places.size() > wanted && places[0].rank < kUnsure;
     if (others) places.resize(wanted);
     visit(key, places, others);
   }
@@ -113,15 +120,31 @@ class Copier {
   std::set<ChunkKey> apart_;  // in the open pack, of those that keep several places
 };
 
-bool wants(const RepackPlan& plan, const ChunkKey& key, const PackId& from) {
-  if (plan.to_copy->contains(key)) return true;
-  const auto apart = plan.to_copy_apart.find(key);
-  return apart != plan.to_copy_apart.end() && apart->second.contains(from);
-}
-void copied(RepackPlan& plan, const ChunkKey& key, const PackId& from) {
-  plan.to_copy->erase(key);  // once is enough
-  if (const auto apart = plan.to_copy_apart.find(key); apart != plan.to_copy_apart.end()) apart->second.erase(from);
-}
+/// Which of the chunks in a pack of `repack` are copied from there.
+class Wanted {
+ public:
+  Wanted(RepackPlan& plan, std::size_t at) : plan_(plan), at_(at) {}
+  bool contains(const ChunkKey& key) const {
+    if (plan_.to_copy->contains(key)) return true;
+    if (const auto* from = this->from(key)) return from->pack == at_ && !from->copied;
+    const auto apart = plan_.to_copy_apart.find(key);
+    return apart != plan_.to_copy_apart.end() && apart->second.contains(plan_.repack[at_]);
+  }
+  /// Once is enough.
+  void copied(const ChunkKey& key) {
+    plan_.to_copy->erase(key);
+    if (auto* from = this->from(key)) from->copied = from->copied || from->pack == at_;
+    if (const auto apart = plan_.to_copy_apart.find(key); apart != plan_.to_copy_apart.end()) apart->second.erase(plan_.repack[at_]);
+  }
+
+ private:
+  RepackPlan::CopyFrom* from(const ChunkKey& key) const {
+    const auto at = std::lower_bound(plan_.to_copy_from.begin(), plan_.to_copy_from.end(), key, [](const RepackPlan::CopyFrom& c, const ChunkKey& k) { return c.key < k; });
+    return at != plan_.to_copy_from.end() && at->key == key ? &*at : nullptr;
+  }
+  RepackPlan& plan_;
+  const std::size_t at_;
+};
 
 /// Some chunks of a delta, and what it stands on. Nullopt where that can't be read, or is not as the directory says: who can
 /// be read is stored alone then.
@@ -146,7 +169,9 @@ std::optional<LeftOfDelta> what_is_left(ChunkReader& chunks, const SegmentInfo& 
   return out;
 }
 
-Status copy_pack(Vault& vault, ChunkReader& chunks, const PackId& id, RepackPlan& plan, SegmentOpener& opener, Buffer& frame, Copier& to, RepackResult& result) {
+Status copy_pack(Vault& vault, ChunkReader& chunks, std::size_t at, RepackPlan& plan, SegmentOpener& opener, Buffer& frame, Copier& to, RepackResult& result) {
+  const PackId id = plan.repack[at];
+  Wanted from_here(plan, at);
   const auto doing = [&] { return "copying from pack " + id.brief(); };
   const auto reader = HF_TRY(chunks.pack(id));
   const PackDirectory directory = HF_TRY(read_pack_directory(vault, *reader, opener).context(doing));
@@ -154,7 +179,7 @@ Status copy_pack(Vault& vault, ChunkReader& chunks, const PackId& id, RepackPlan
   for (const SegmentInfo& s : directory.segments) {
     std::vector<std::size_t> wanted;
     for (std::size_t i = 0; i < s.chunks.size(); ++i)
-      if (wants(plan, ChunkKey::of(s.chunks[i].first), id)) wanted.push_back(i);
+      if (from_here.contains(ChunkKey::of(s.chunks[i].first))) wanted.push_back(i);
     if (wanted.empty()) continue;
     std::vector<ChunkKey> apart;
     for (std::size_t i : wanted)
@@ -171,7 +196,7 @@ Status copy_pack(Vault& vault, ChunkReader& chunks, const PackId& id, RepackPlan
     } else {
       HF_TRY(to.add_delta(left->chunks, left->plain, {s.bases, left->prefix}));
     }
-    for (std::size_t i : wanted) copied(plan, ChunkKey::of(s.chunks[i].first), id);
+    for (std::size_t i : wanted) from_here.copied(ChunkKey::of(s.chunks[i].first));
   }
   return {};
 }
@@ -187,12 +212,15 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
   const std::vector<IndexedPack> packs = entries.packs();
   for (const IndexedPack& p : packs) quality.push_back(!stock.listed.contains(p.id) || retired.contains(p.id) ? 0 : stock.doubtful.contains(p.id) ? 1 : 2);
   std::vector<std::uint64_t> live_count(packs.size());
-  std::vector<bool> surely_waste(packs.size(), only_with == nullptr);
+  std::vector<bool> surely_waste(packs.size(), only_with == nullptr), hangs(packs.size());
   HF_TRY(for_each_live_place(
       entries, quality, footing, needed,
-      [&](const ChunkKey& key, const std::vector<std::uint32_t>& places, bool) {
+      [&](const ChunkKey& key, const std::vector<LivePlace>& places, bool) {
         plan.live_placed += needed.places(key);
-        for (std::uint32_t pack : places) ++live_count[pack];
+        for (const LivePlace& p : places) {
+          ++live_count[p.pack];
+          if (p.rank >= kUnsure) hangs[p.pack] = true;
+        }
       },
       [&](const ChunkKey& key, std::uint32_t pack) {
         if (only_with != nullptr && only_with->contains(key)) surely_waste[pack] = true;
@@ -215,7 +243,7 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
       plan.without_chunks.push_back(p.id);
     } else if (live_count[i] == 0) {
       if (surely_waste[i]) plan.dead.push_back(p.id);
-    } else if (quality[i] == 2) {
+    } else if (quality[i] == 2 && !hangs[i]) {  // what can't be read can't be copied
       const double waste = 1 - static_cast<double>(live_count[i]) / p.chunk_count;
       unused += waste * static_cast<double>(p.stored_bytes);
       total += static_cast<double>(p.stored_bytes);
@@ -224,6 +252,11 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
   }
   for (const PackId& id : stock.orphans)
     if (!retired.contains(id)) plan.orphans.push_back(id);
+  // What is needed and lies nowhere may lie in one that comes back, or in one that no run tells of.
+  if (plan.live_placed < needed.size()) {
+    plan.vanished.clear();
+    plan.orphans.clear();
+  }
 
   std::sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) { return a.waste != b.waste ? a.waste > b.waste : packs[a.pack].id < packs[b.pack].id; });
   std::vector<bool> chosen(packs.size());
@@ -266,14 +299,19 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
       if (chosen[i] && packs[i].pack_class == pack_class) plan.repack.push_back(packs[i].id);
   plan.repack_bytes = chosen_bytes;
   if (!plan.repack.empty()) {
+    std::unordered_map<PackId, std::uint32_t> at;
+    for (const PackId& id : plan.repack) at.emplace(id, static_cast<std::uint32_t>(at.size()));
+    std::vector<std::uint32_t> number;  // by pack, in plan.repack
+    for (const IndexedPack& p : packs) number.push_back(at.contains(p.id) ? at[p.id] : 0);
     auto again = HF_TRY(read());
     HF_TRY(for_each_live_place(
         again, quality, footing, needed,
-        [&](const ChunkKey& key, const std::vector<std::uint32_t>& places, bool others) {
-          for (std::uint32_t pack : places) {
-            if (!chosen[pack]) continue;
-            if (places.size() == 1 && !others) plan.to_copy->insert(key);
-            else plan.to_copy_apart[key].insert(packs[pack].id);
+        [&](const ChunkKey& key, const std::vector<LivePlace>& places, bool others) {
+          for (const LivePlace& p : places) {
+            if (!chosen[p.pack]) continue;
+            if (places.size() > 1) plan.to_copy_apart[key].insert(packs[p.pack].id);
+            else if (others) plan.to_copy_from.push_back({key, number[p.pack]});
+            else plan.to_copy->insert(key);
           }
         },
         [](const ChunkKey&, std::uint32_t) {}));
@@ -290,9 +328,9 @@ Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, 
   Buffer frame;
   Copier data(vault, PackClass::data, options), metadata(vault, PackClass::metadata, options);
   progress.items_total = plan.repack.size();
-  for (const PackId& id : plan.repack) {
+  for (std::size_t i = 0; i < plan.repack.size(); ++i) {
     if (progress.stop_requested) return Error(Code::cancelled, "stopped", "everything is whole; run it again: holdfast prune");
-    HF_TRY(copy_pack(vault, chunks, id, plan, opener, frame, class_of[id] == PackClass::data ? data : metadata, result));
+    HF_TRY(copy_pack(vault, chunks, i, plan, opener, frame, class_of[plan.repack[i]] == PackClass::data ? data : metadata, result));
     ++progress.items_done;
     progress.bytes_done = result.bytes_read;
   }
@@ -312,6 +350,8 @@ Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, 
   std::move(metadata.done.begin(), metadata.done.end(), std::back_inserter(done));
   for (const FinishedPack& p : done) result.bytes_written += p.pack.stored_bytes;
   // What was to be copied and lies in none of the packs as their directories tell it: the index is wrong about it.
+  for (const RepackPlan::CopyFrom& c : plan.to_copy_from)
+    if (!c.copied) plan.to_copy->insert(c.key);
   for (const auto& [key, places] : plan.to_copy_apart)
     if (!places.empty()) plan.to_copy->insert(key);
   if (plan.to_copy->size() > 0) return Error(Code::corrupt, std::to_string(plan.to_copy->size()) + " chunks are not where the index says; nothing was removed", "see what is wrong: holdfast verify");

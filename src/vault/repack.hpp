@@ -58,12 +58,18 @@ struct RepackPlan {
   std::vector<PackId> repack;          ///< what is live in them is copied; both classes, data first
   std::set<PackId> recompress;         ///< of those: segments that are no deltas are compressed anew
   std::vector<PackId> without_chunks;  ///< they hold only copies of small objects
-  std::vector<PackId> orphans;         ///< in no run
-  std::vector<PackId> vanished;        ///< in the index, not there, and not needed
+  std::vector<PackId> orphans;         ///< in no run; none where something needed lies nowhere
+  std::vector<PackId> vanished;        ///< in the index, not there, and not needed; likewise
   std::unique_ptr<ClaimSet> to_copy = std::make_unique<ClaimSet>();  ///< chunks whose only place is in a pack of `repack`
   std::unique_ptr<ClaimSet> alone = std::make_unique<ClaimSet>();    ///< chunks of deltas that are folded: not copied as a part of one
   std::uint64_t deltas_folded = 0;
-  std::map<ChunkKey, std::set<PackId>> to_copy_apart;  ///< likewise, of those with several: from these, each into a pack of its own
+  struct CopyFrom {
+    ChunkKey key;
+    std::uint32_t pack = 0;  ///< position in `repack`
+    bool copied = false;
+  };
+  std::vector<CopyFrom> to_copy_from;  ///< likewise, of those with several places of which one is kept; in order of keys
+  std::map<ChunkKey, std::set<PackId>> to_copy_apart;  ///< and of those that keep several: from these, each into a pack of its own
   std::uint64_t repack_bytes = 0;      ///< of the packs in `repack`
   std::uint64_t live_placed = 0;       ///< of Needed::size(): those that some pack which is there holds
   std::uint64_t bytes_unused = 0;      ///< waste, estimated by the share of chunks
