@@ -10,7 +10,8 @@ Steps, in this order, each timed:
 
 The programs take turns within each run, and start at another one each time, so that a drift of the machine hits all alike.
 Sources are read through a warm page cache; vaults and restored trees are on a memory file system unless --work says
-otherwise, whose memory the machine has handed out once before each backup of changes and each restore. Figures are medians over the runs. Everything made is removed at the end, also after Ctrl-C.
+otherwise, whose memory the machine has handed out once before each first, next and restore. Figures are medians over the
+runs. Everything made is removed at the end, also after Ctrl-C.
 """
 import argparse
 import json

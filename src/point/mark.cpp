@@ -2,7 +2,6 @@
 
 #include "base/mutex.hpp"
 #include "point/tree_graph.hpp"
-#include "vault/bases.hpp"
 #include "vault/local_cache.hpp"
 
 namespace hf {
@@ -81,6 +80,13 @@ Status TreeMarker::learn(const Vault& vault, const Index& index, std::span<const
   return {};
 }
 
+Result<KnownDeltas> TreeMarker::learn_deltas(const Vault& vault, const Index& index) {
+  load(vault);
+  KnownDeltas out = HF_TRY(hf::learn_deltas(vault, index, graph_));
+  learned_ = learned_ || out.learned;
+  return out;
+}
+
 NeedMarks TreeMarker::marks_below(std::span<const RecoveryPoint* const> points) const {
   NeedMarks out;
   for (const RecoveryPoint* p : points)
@@ -94,15 +100,17 @@ NeedMarks TreeMarker::marks_of(const ClaimSet& chunks) const {
   return out;
 }
 
+void TreeMarker::mark_bases(const KnownDeltas& deltas, NeedMarks& marks, const std::function<NeedGraph::Standing(const PackId&)>& standing, const ClaimSet* alone) {
+  graph_.mark(deltas.unclear, marks);
+  const NeedMarks folded = alone == nullptr ? NeedMarks() : marks_of(*alone);
+  graph_.mark_bases(deltas.packs, marks, standing, &folded);
+}
+
 Status TreeMarker::mark(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, Scope scope, ClaimSet& live, Progress& progress, const ClaimSet* alone) {
   load(vault);
   HF_TRY(learn(vault, index, points, progress));
   NeedMarks marks = marks_below(points);
-  const KnownDeltas deltas = HF_TRY(learn_deltas(vault, index, graph_));
-  learned_ = learned_ || deltas.learned;
-  graph_.mark(deltas.unclear, marks);
-  const NeedMarks folded = alone == nullptr ? NeedMarks() : marks_of(*alone);
-  graph_.mark_bases(deltas.packs, marks, nullptr, alone == nullptr ? nullptr : &folded);
+  mark_bases(HF_TRY(learn_deltas(vault, index)), marks, nullptr, alone);
   graph_.for_each_marked(marks, [&](const ChunkKey& key) { live.insert(key); });
   if (scope == Scope::every_point && learned_) {
     std::vector<PackId> packs;
@@ -114,20 +122,16 @@ Status TreeMarker::mark(const Vault& vault, const Index& index, std::span<const 
 }
 
 Result<bool> TreeMarker::hold_up(const Vault& vault, const Index& index, const std::function<NeedGraph::Standing(const PackId&)>& standing, ClaimSet& live, const ClaimSet* alone) {
-  load(vault);
-  const KnownDeltas deltas = HF_TRY(learn_deltas(vault, index, graph_));
-  learned_ = learned_ || deltas.learned;
+  const KnownDeltas deltas = HF_TRY(learn_deltas(vault, index));
   NeedMarks marks = marks_of(live);
-  graph_.mark(deltas.unclear, marks);
-  const NeedMarks folded = alone == nullptr ? NeedMarks() : marks_of(*alone);
-  graph_.mark_bases(deltas.packs, marks, standing, alone == nullptr ? nullptr : &folded);
+  mark_bases(deltas, marks, standing, alone);
   bool added = false;
   graph_.for_each_marked(marks, [&](const ChunkKey& key) { added = live.insert(key) || added; });
   return added;
 }
 
 Result<std::vector<FoldGroup>> TreeMarker::fold(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<bool(const PackId&)>& counts) {
-  const KnownDeltas deltas = HF_TRY(learn_deltas(vault, index, graph_));
+  const KnownDeltas deltas = HF_TRY(learn_deltas(vault, index));
   NeedMarks by_points = marks_below(points);
   graph_.mark(deltas.unclear, by_points);
   NeedMarks needed = by_points;
@@ -136,9 +140,7 @@ Result<std::vector<FoldGroup>> TreeMarker::fold(const Vault& vault, const Index&
 }
 
 Result<Footing> TreeMarker::footing(const Vault& vault, const Index& index, const std::function<bool(const PackId&)>& counts) {
-  load(vault);
-  const KnownDeltas deltas = HF_TRY(learn_deltas(vault, index, graph_));
-  learned_ = learned_ || deltas.learned;
+  const KnownDeltas deltas = HF_TRY(learn_deltas(vault, index));
   return Footing::of(index, graph_, deltas.packs, deltas.damaged, counts);
 }
 

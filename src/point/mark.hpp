@@ -6,6 +6,7 @@
 
 #include "base/progress.hpp"
 #include "format/needs.hpp"
+#include "vault/bases.hpp"
 #include "vault/prune.hpp"
 
 namespace hf {
@@ -28,9 +29,12 @@ class TreeMarker final : public Marker {
   /// Reads what is below these points and not known.
   Status learn(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, Progress& progress);
 
+  Result<KnownDeltas> learn_deltas(const Vault& vault, const Index& index);
   NeedMarks marks_below(std::span<const RecoveryPoint* const> points) const;
   /// What of `chunks` the graph knows.
   NeedMarks marks_of(const ClaimSet& chunks) const;
+  /// Adds to `marks` what deltas build on, and what nobody knows whether they do.
+  void mark_bases(const KnownDeltas& deltas, NeedMarks& marks, const std::function<NeedGraph::Standing(const PackId&)>& standing, const ClaimSet* alone);
 
   const unsigned jobs_;
   NeedGraph graph_;

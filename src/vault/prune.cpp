@@ -165,27 +165,30 @@ Status Pruner::needed_of_share(const Retirement& retirement, const std::vector<c
   };
   const auto counts = [&](const PackId& id) { return stock.listed.contains(id) && !stock.doubtful.contains(id) && !record.is_absent(id); };
   const Footing without = HF_TRY(marker_.footing(vault_, index, counts));
-  const Footing with = HF_TRY(marker_.footing(vault_, index, [&](const PackId& id) { return counts(id) || (mine.contains(id) && stock.listed.contains(id) && !stock.doubtful.contains(id)); }));
+  std::optional<Footing> with;  // what is retired; made when it is asked
+  const auto opens_here = [&](const ChunkKey& key, const std::vector<PackId>& here) -> Result<bool> {
+    if (!with) with = HF_TRY(marker_.footing(vault_, index, [&](const PackId& id) { return counts(id) || (mine.contains(id) && stock.listed.contains(id) && !stock.doubtful.contains(id)); }));
+    return std::any_of(here.begin(), here.end(), [&](const PackId& id) { return with->depth(key, id) != Footing::kNone; });
+  };
   do {
     auto entries = HF_TRY(MergedEntries::over(index.runs()));
     std::optional<IndexEntry> e = HF_TRY(entries.next());
     while (e) {
       const ChunkKey key = e->key;
-      bool elsewhere = false, opens_elsewhere = false, opens_here = false;
+      bool elsewhere = false, opens_elsewhere = false;
       std::vector<PackId> here;
       for (; e && e->key == key; e = HF_TRY(entries.next())) {
         const PackId& pack = entries.packs()[e->pack].id;
         if (mine.contains(pack)) {
           here.push_back(pack);
-          opens_here = opens_here || with.depth(key, pack) != Footing::kNone;
         } else if (counts(pack)) {
           elsewhere = true;
           opens_elsewhere = opens_elsewhere || without.depth(key, pack) != Footing::kNone;
         }
       }
+      if (opens_elsewhere || here.empty() || !live.contains(key)) continue;
       // One that opens nowhere stays as it lies elsewhere.
-      const bool gone = !elsewhere || (opens_here && !opens_elsewhere);
-      if (gone && !here.empty() && live.contains(key)) needed.insert(here.begin(), here.end());
+      if (!elsewhere || HF_TRY(opens_here(key, here))) needed.insert(here.begin(), here.end());
     }
   } while (HF_TRY(marker_.hold_up(vault_, index, standing, live)));
   if (since.empty()) return {};

@@ -126,20 +126,20 @@ class Wanted {
   Wanted(RepackPlan& plan, std::size_t at) : plan_(plan), at_(at) {}
   bool contains(const ChunkKey& key) const {
     if (plan_.to_copy->contains(key)) return true;
-    if (const auto* from = this->from(key)) return from->pack == at_ && !from->copied;
-    const auto apart = plan_.to_copy_apart.find(key);
-    return apart != plan_.to_copy_apart.end() && apart->second.contains(plan_.repack[at_]);
+    const auto* from = find(key);
+    return from != nullptr && !from->copied;
   }
+  bool has_several_places(const ChunkKey& key) const { return find(key) != nullptr; }
   /// Once is enough.
   void copied(const ChunkKey& key) {
     plan_.to_copy->erase(key);
-    if (auto* from = this->from(key)) from->copied = from->copied || from->pack == at_;
-    if (const auto apart = plan_.to_copy_apart.find(key); apart != plan_.to_copy_apart.end()) apart->second.erase(plan_.repack[at_]);
+    if (auto* from = find(key)) from->copied = true;
   }
 
  private:
-  RepackPlan::CopyFrom* from(const ChunkKey& key) const {
-    const auto at = std::lower_bound(plan_.to_copy_from.begin(), plan_.to_copy_from.end(), key, [](const RepackPlan::CopyFrom& c, const ChunkKey& k) { return c.key < k; });
+  RepackPlan::CopyFrom* find(const ChunkKey& key) const {
+    auto at = std::lower_bound(plan_.to_copy_from.begin(), plan_.to_copy_from.end(), key, [](const RepackPlan::CopyFrom& c, const ChunkKey& k) { return c.key < k; });
+    while (at != plan_.to_copy_from.end() && at->key == key && at->pack != at_) ++at;
     return at != plan_.to_copy_from.end() && at->key == key ? &*at : nullptr;
   }
   RepackPlan& plan_;
@@ -183,7 +183,7 @@ Status copy_pack(Vault& vault, ChunkReader& chunks, std::size_t at, RepackPlan& 
     if (wanted.empty()) continue;
     std::vector<ChunkKey> apart;
     for (std::size_t i : wanted)
-      if (const ChunkKey key = ChunkKey::of(s.chunks[i].first); plan.to_copy_apart.contains(key)) apart.push_back(key);
+      if (const ChunkKey key = ChunkKey::of(s.chunks[i].first); from_here.has_several_places(key)) apart.push_back(key);
     HF_TRY(to.keep_apart(apart));
     const bool alone = s.bases.empty() || std::any_of(s.chunks.begin(), s.chunks.end(), [&](const auto& c) { return plan.alone->contains(ChunkKey::of(c.first)); });
     const bool as_it_is = s.bases.empty() ? !plan.recompress.contains(id) : !alone;
@@ -309,8 +309,7 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
         [&](const ChunkKey& key, const std::vector<LivePlace>& places, bool others) {
           for (const LivePlace& p : places) {
             if (!chosen[p.pack]) continue;
-            if (places.size() > 1) plan.to_copy_apart[key].insert(packs[p.pack].id);
-            else if (others) plan.to_copy_from.push_back({key, number[p.pack]});
+            if (places.size() > 1 || others) plan.to_copy_from.push_back({key, number[p.pack]});
             else plan.to_copy->insert(key);
           }
         },
@@ -352,8 +351,6 @@ Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, 
   // What was to be copied and lies in none of the packs as their directories tell it: the index is wrong about it.
   for (const RepackPlan::CopyFrom& c : plan.to_copy_from)
     if (!c.copied) plan.to_copy->insert(c.key);
-  for (const auto& [key, places] : plan.to_copy_apart)
-    if (!places.empty()) plan.to_copy->insert(key);
   if (plan.to_copy->size() > 0) return Error(Code::corrupt, std::to_string(plan.to_copy->size()) + " chunks are not where the index says; nothing was removed", "see what is wrong: holdfast verify");
   RunBuilder run;
   for (const FinishedPack& p : done) {

@@ -68,8 +68,7 @@ struct RepackPlan {
     std::uint32_t pack = 0;  ///< position in `repack`
     bool copied = false;
   };
-  std::vector<CopyFrom> to_copy_from;  ///< likewise, of those with several places of which one is kept; in order of keys
-  std::map<ChunkKey, std::set<PackId>> to_copy_apart;  ///< and of those that keep several: from these, each into a pack of its own
+  std::vector<CopyFrom> to_copy_from;  ///< of those with several places the ones that are kept, each into a pack of its own; in order of keys
   std::uint64_t repack_bytes = 0;      ///< of the packs in `repack`
   std::uint64_t live_placed = 0;       ///< of Needed::size(): those that some pack which is there holds
   std::uint64_t bytes_unused = 0;      ///< waste, estimated by the share of chunks
@@ -87,8 +86,8 @@ struct RepackResult {
   std::uint64_t bytes_read = 0, bytes_written = 0;
 };
 /// Copies, and writes an index run of the copies: everything is durable when it returns. Segments that are live as a whole
-/// are sealed anew as they are, others are compressed anew: what is left of a delta against what it stood on, what is to be folded alone. With `copies_for`, also copies of the description, the key
-/// slots and these points. Crash: chunks stored twice, nothing else. One thread: the same plan gives the same sizes.
+/// are sealed anew as they are, others are compressed anew: what is left of a delta against what it stood on, what is to be
+/// folded alone. With `copies_for`, also copies of the description, the key slots and these points. Crash: chunks stored twice, nothing else. One thread: the same plan gives the same sizes.
 Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, const WriteOptions& options, const std::vector<PointId>* copies_for, Progress& progress);
 
 }  // namespace hf
