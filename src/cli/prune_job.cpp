@@ -31,6 +31,7 @@ Json json_of_prune(const PruneReport& r, bool dry) {
           {"packs_repacked", r.packs_repacked},
           {"packs_recompressed", r.packs_recompressed},
           {"deltas_folded", r.deltas_folded},
+          {"deltas_turned", r.deltas_turned},
           {"packs_removed", r.packs_removed},
           {"packs_restored", r.packs_restored},
           {"packs_waiting", r.packs_waiting},
@@ -55,6 +56,7 @@ void tell_prune(Output& out, const PruneReport& r, bool dry) {
   out.line(fmt::format("  {} removed · {} copied out of packs with waste · {} waste left", counted(r.packs_removed, "pack"), human_bytes(r.bytes_repacked), human_bytes(r.bytes_unused)));
   if (r.packs_recompressed > 0) out.line(fmt::format("  {} {}compressed anew", counted(r.packs_recompressed, "pack"), would));
   if (r.deltas_folded > 0) out.line(fmt::format("  {} {}stored alone: older content was kept for nothing else", counted(r.deltas_folded, "delta"), would));
+  if (r.deltas_turned > 0) out.line(fmt::format("  {} of older content {}stored against that of the newest points, which lies alone and in order", counted(r.deltas_turned, "segment"), would));
   if (r.points_removed > 0) out.line(fmt::format("  {} {}gone for good: their grace has passed", counted(r.points_removed, "forgotten point"), would));
   if (r.points_waiting > 0) out.note(fmt::format("{} can still be brought back: holdfast points --forgotten", counted(r.points_waiting, "forgotten point")));
   if (r.stripes_made + r.stripes_removed > 0)

@@ -23,6 +23,7 @@ Result<int> run(Invocation& in) {
     if (*level < 1 || *level > 19) return Error(Code::usage, "--recompress takes a zstd level from 1 to 19", "12 is a good one for what stays for years");
     options.recompress_level = static_cast<int>(*level);
   }
+  if (in.flag("favour-newest")) options.favour_newest = 0.25;
   const auto vault = HF_TRY(open_vault(in));
   options.keep_stripes = !in.flag("without-stripes");
   StripePlace stripes;
@@ -55,18 +56,20 @@ const Verb& prune_verb() {
                       "A crash at any step loses nothing, and the next prune goes on. --dry-run does all of it but the writing, and is exact to the byte.",
                       "Where packs are in stripes (`holdfast help parity stripe`), those that stay are first put into new ones, so that nothing loses protection; the place of the "
                       "stripes must be there for it.",
-                      "JSON: {\"dry_run\", \"points_removed\", \"points_waiting\", \"packs\", \"packs_dead\", \"packs_repacked\", \"packs_recompressed\", \"deltas_folded\", \"packs_removed\", \"packs_restored\", "
+                      "JSON: {\"dry_run\", \"points_removed\", \"points_waiting\", \"packs\", \"packs_dead\", \"packs_repacked\", \"packs_recompressed\", \"deltas_folded\", \"deltas_turned\", \"packs_removed\", \"packs_restored\", "
                       "\"packs_waiting\", \"bytes_waiting\", \"packs_held\": of those waiting, for a lost pack of their stripe, \"stripes_made\", \"stripes_removed\", \"bytes_repacked\", \"bytes_written\", \"bytes_before\", \"bytes_after\", \"bytes_freed\", \"bytes_unused\", "
                       "\"sessions_fenced\", \"waits_for\": [{\"id\", \"since\", \"host\"}], \"clock_ahead_seconds\"}."},
       .examples = {{"holdfast prune --dry-run", "What would be given back, to the byte."},
                    {"holdfast prune", "Do it."},
                    {"holdfast prune --recompress 12 --max-repack 10G", "Make what stays for years smaller, so much at a time."},
+                   {"holdfast prune --favour-newest", "Make the newest points as quick to restore as a first backup."},
                    {"holdfast prune --max-repack 2G", "Copy at most 2 GiB this time; the rest another time."}},
       .options = {{.name = "max-unused", .value = "PERCENT", .kind = Kind::percent, .help = "waste that may stay in packs", .preset = "5%", .config = true},
                   {.name = "max-repack", .value = "SIZE", .kind = Kind::bytes, .help = "read at most so much to copy what is live", .config = true},
                   {.name = "fence-after", .value = "SPAN", .help = "a session older than this is taken for dead", .preset = "3d", .config = true},
                   {.name = "compression-level", .value = "N", .kind = Kind::count, .help = "zstd level of what is compressed anew", .preset = "3", .config = true},
                   {.name = "recompress", .value = "LEVEL", .kind = Kind::count, .help = "also compress anew, at this zstd level, packs that verify has read back and that shrink by it; --max-repack bounds it", .config = true},
+                  {.name = "favour-newest", .help = "also store what the newest points have as differences whole and in order, and older content as what differs from it, where that is a quarter of a pack; --max-repack bounds it", .config = true},
                   {.name = "stripes", .value = "DIR", .help = "where the vault's stripes lie now, if not where it says"},
                   {.name = "without-stripes", .help = "remove packs whatever stripe they are in: others of it are protected less, until the next prune with the stripes there"},
                   {.name = "dry-run", .letter = 'n', .help = "only tell"}},

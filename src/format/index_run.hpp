@@ -80,3 +80,8 @@ void encode_index_entry(const IndexEntry& entry, MutableBytes out);
 IndexEntry decode_index_entry(ByteView in);
 
 }  // namespace hf
+
+template <>
+struct std::hash<hf::ChunkKey> {
+  std::size_t operator()(const hf::ChunkKey& key) const noexcept { return key.low; }  // of a keyed hash
+};

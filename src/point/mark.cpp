@@ -2,6 +2,7 @@
 
 #include "base/mutex.hpp"
 #include "point/tree_graph.hpp"
+#include "point/tree_reader.hpp"
 #include "vault/local_cache.hpp"
 
 namespace hf {
@@ -137,6 +138,22 @@ Result<std::vector<FoldGroup>> TreeMarker::fold(const Vault& vault, const Index&
   NeedMarks needed = by_points;
   graph_.mark_bases(deltas.packs, needed);
   return worth_folding(index, graph_, deltas.packs, by_points, needed, counts);
+}
+
+Result<std::vector<TurnGroup>> TreeMarker::turn(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> newest,
+                                                const std::function<bool(const PackId&)>& counts, const MayTurn& may_turn) {
+  const KnownDeltas deltas = HF_TRY(learn_deltas(vault, index));
+  return worth_turning(index, graph_, deltas.packs, marks_below(newest), counts, may_turn);
+}
+
+Status TreeMarker::for_each_content(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<Status(const ChunkRef&)>& visit) {
+  ChunkReader chunks(vault, index);
+  for (const RecoveryPoint* p : points)
+    HF_TRY(walk_tree(chunks, p->root, [&](const std::string& path, const Entry& e) -> Result<Walk> {
+      HF_TRY(for_each_chunk(chunks, e, [&](const ChunkRef& ref, std::uint64_t) { return visit(ref); }).context([&] { return path; }));
+      return Walk::descend;
+    }));
+  return {};
 }
 
 Result<Footing> TreeMarker::footing(const Vault& vault, const Index& index, const std::function<bool(const PackId&)>& counts) {

@@ -6,6 +6,7 @@
 
 #include "codec/compress.hpp"
 #include "vault/chunk_reader.hpp"
+#include "vault/delta_map.hpp"
 
 namespace hf {
 namespace {
@@ -14,73 +15,38 @@ using Number = NeedGraph::Number;
 
 class Folding {
  public:
-  Folding(const NeedGraph& graph, const NeedMarks& by_points, const NeedMarks& needed) : graph_(graph), by_points_(by_points), needed_(needed), group_(graph.chunks()), is_delta_(graph.chunks()) {
+  Folding(const NeedGraph& graph, const NeedMarks& by_points, const NeedMarks& needed, std::span<const PackId> packs)
+      : graph_(graph), by_points_(by_points), needed_(needed), map_(graph, packs, [](const PackId&) { return true; }, &needed), group_(graph.chunks()), is_delta_(graph.chunks()) {
     std::iota(group_.begin(), group_.end(), Number{0});
+    for (const DeltaMap::Delta& d : map_.deltas()) {
+      const Number one = map_.chunks(d)[0];
+      for (Number n : map_.chunks(d)) {
+        is_delta_[n] = true;
+        if (is_kept_for_deltas(n)) join(one, n);
+      }
+      for (Number n : map_.bases(d)) {
+        if (!is_kept_for_deltas(n)) continue;
+        join(one, n);
+        any_ = true;
+      }
+    }
   }
-
-  /// Learns which deltas are needed, and which of them belong together. False where nothing is kept for deltas only.
-  bool gather(std::span<const PackId> packs) {
-    bool any = false;
-    for (const PackId& id : packs)
-      graph_.for_each_delta(id, [&](std::span<const Number> chunks, std::span<const Number> bases) {
-        if (chunks.empty()) return;
-        Delta d{id, numbers_.size(), 0, 0, chunks[0], -1};
-        for (Number n : chunks) {
-          if (!needed_.has(n)) continue;
-          numbers_.push_back(n);
-          is_delta_[n] = true;
-          if (is_kept_for_deltas(n)) join(d.group, n);
-        }
-        d.bases = numbers_.size();
-        if (d.bases == d.chunks) return;  // nobody needs it
-        for (Number n : bases) {
-          numbers_.push_back(n);
-          if (!is_kept_for_deltas(n)) continue;
-          join(d.group, n);
-          any = true;
-        }
-        d.end = numbers_.size();
-        deltas_.push_back(d);
-      });
-    return any;
-  }
-
-  /// Learns where these chunks lie.
-  Status locate(const Index& index, const std::function<bool(const PackId&)>& counts) {
-    place_of_.assign(graph_.chunks(), kNone);
-    std::vector<bool> asked(graph_.chunks());
-    for (Number n : numbers_) asked[n] = true;
-    std::unordered_map<std::uint64_t, std::uint32_t> known;  // by pack and offset
-    const auto each = [&](auto&& visit) -> Status {
-      auto entries = HF_TRY(MergedEntries::over(index.runs()));
-      std::vector<bool> there;
-      for (const IndexedPack& p : entries.packs()) there.push_back(counts(p.id));
-      while (const auto e = HF_TRY(entries.next_place()))
-        if (there[e->pack]) visit(*e, std::uint64_t{e->pack} << 32 | e->offset, entries.packs()[e->pack]);
-      return {};
-    };
-    HF_TRY(each([&](const IndexEntry& e, std::uint64_t place, const IndexedPack& pack) {
-      const auto n = graph_.find(e.key);
-      if (!n || !asked[*n]) return;
-      const auto [at, fresh] = known.emplace(place, static_cast<std::uint32_t>(segments_.size()));
-      if (fresh) segments_.push_back({{pack.id, pack.pack_class, e.offset, e.stored_bytes, 0}, pack.stored_bytes, 0});
-      place_of_[*n] = place_of_[*n] == kNone ? at->second : kSeveral;
-    }));
-    return each([&](const IndexEntry&, std::uint64_t place, const IndexedPack&) {
-      if (const auto at = known.find(place); at != known.end()) ++segments_[at->second].chunks;
-    });
-  }
+  /// Is something kept for deltas only?
+  bool any() const { return any_; }
+  /// Learns where everything lies.
+  Status locate(const Index& index, const std::function<bool(const PackId&)>& counts) { return map_.locate(index, counts); }
 
   std::vector<FoldGroup> choose() {
     // What a chunk takes alone: as much as those at the bottom of what it stands on. Of the deepest last.
-    std::vector<double> alone(graph_.chunks(), -1);
+    std::vector<double> alone(graph_.chunks(), -1), alone_of(map_.deltas().size(), -1);  // stored bytes; negative: not known
     for (bool more = true; more;) {
       more = false;
-      for (Delta& d : deltas_) {
-        if (d.alone >= 0) continue;
-        d.alone = alone_by_bases(d, alone);
-        for (Number n : chunks(d)) alone[n] = d.alone;
-        more = more || d.alone >= 0;
+      for (std::size_t i = 0; i < map_.deltas().size(); ++i) {
+        const DeltaMap::Delta& d = map_.deltas()[i];
+        if (alone_of[i] >= 0) continue;
+        alone_of[i] = alone_by_bases(d, alone);
+        for (Number n : map_.chunks(d)) alone[n] = alone_of[i];
+        more = more || alone_of[i] >= 0;
       }
     }
     // What goes from a pack of which most stays is waste in it, and gives back nothing before that is copied. And where a pack is
@@ -92,13 +58,13 @@ class Folding {
     };
     std::unordered_map<PackId, Kept> kept_in;
     for (Number n : kept)
-      if (const Segment* s = segment(n)) kept_in[s->at.pack] = {kept_in[s->at.pack].bytes + share(n), n};
+      if (const DeltaMap::Segment* s = map_.segment(n)) kept_in[s->at.pack] = {kept_in[s->at.pack].bytes + map_.share(n), n};
     const auto goes = [&](Number n) {
-      const Segment* s = segment(n);
+      const DeltaMap::Segment* s = map_.segment(n);
       return s != nullptr && 2 * kept_in[s->at.pack].bytes >= static_cast<double>(s->pack_bytes);
     };
     for (Number n : kept)
-      if (goes(n)) join(n, kept_in[segment(n)->at.pack].one);
+      if (goes(n)) join(n, kept_in[map_.segment(n)->at.pack].one);
 
     std::vector<FoldGroup> groups;
     std::unordered_map<Number, std::size_t> number_of;
@@ -111,33 +77,34 @@ class Folding {
       }
       return at->second;
     };
-    for (const Delta& d : deltas_) {
-      const std::size_t at = group(d.group);
+    for (std::size_t i = 0; i < map_.deltas().size(); ++i) {
+      const DeltaMap::Delta& d = map_.deltas()[i];
+      const std::size_t at = group(map_.chunks(d)[0]);
       FoldGroup& g = groups[at];
       Fold fold;
-      for (Number n : chunks(d)) {
-        const Segment* s = segment(n);
-        if (s == nullptr || s->at.pack != d.pack || d.alone < 0) {
+      for (Number n : map_.chunks(d)) {
+        const DeltaMap::Segment* s = map_.segment(n);
+        if (s == nullptr || s->at.pack != d.pack || alone_of[i] < 0) {
           foldable[at] = false;
           break;
         }
         if (is_kept_for_deltas(n)) continue;
         fold.at = s->at;
-        fold.alone += std::max(share(n), d.alone);
+        fold.alone += std::max(map_.share(n), alone_of[i]);
         fold.chunks.push_back(graph_.key_of(n));
-        g.stored += share(n);
+        g.stored += map_.share(n);
       }
-      for (Number n : bases(d))
-        if (place_of_[n] == kNone) foldable[at] = false;  // what is lost nobody can read, to fold it
+      for (Number n : map_.bases(d))
+        if (map_.is_nowhere(n)) foldable[at] = false;  // what is lost nobody can read, to fold it
       g.alone += fold.alone;
       if (!fold.chunks.empty()) g.folds.push_back(std::move(fold));
     }
     for (Number n : kept) {
       if (!goes(n)) continue;
       FoldGroup& g = groups[group(n)];
-      g.kept += share(n);
+      g.kept += map_.share(n);
       g.kept_chunks.push_back(graph_.key_of(n));
-      if (const PackId& pack = segment(n)->at.pack; kept_in[pack].one == n) g.kept_in.push_back(pack);
+      if (const PackId& pack = map_.segment(n)->at.pack; kept_in[pack].one == n) g.kept_in.push_back(pack);
     }
     std::vector<FoldGroup> out;
     for (std::size_t i = 0; i < groups.size(); ++i)
@@ -146,24 +113,10 @@ class Folding {
   }
 
  private:
-  static constexpr std::uint32_t kNone = UINT32_MAX, kSeveral = UINT32_MAX - 1;
-  struct Segment {
-    ChunkPlace at;
-    std::uint64_t pack_bytes = 0;
-    std::uint32_t chunks = 0;
-  };
-  struct Delta {
-    PackId pack;
-    std::size_t chunks = 0, bases = 0, end = 0;  // where they begin in numbers_
-    Number group = 0;                            // one of its chunks
-    double alone = -1;                           // stored bytes of a chunk if it stood on nothing; negative: not known
-  };
-  std::span<const Number> chunks(const Delta& d) const { return std::span(numbers_).subspan(d.chunks, d.bases - d.chunks); }
-  std::span<const Number> bases(const Delta& d) const { return std::span(numbers_).subspan(d.bases, d.end - d.bases); }
   bool is_kept_for_deltas(Number n) const { return needed_.has(n) && !by_points_.has(n); }
   std::vector<Number> kept_for_deltas() const {
     std::vector<Number> out;
-    std::copy_if(numbers_.begin(), numbers_.end(), std::back_inserter(out), [&](Number n) { return is_kept_for_deltas(n); });
+    std::copy_if(map_.numbers().begin(), map_.numbers().end(), std::back_inserter(out), [&](Number n) { return is_kept_for_deltas(n); });
     std::sort(out.begin(), out.end());
     out.erase(std::unique(out.begin(), out.end()), out.end());
     return out;
@@ -175,38 +128,30 @@ class Folding {
   }
   void join(Number a, Number b) { group_[group_of(a)] = group_of(b); }
 
-  /// The only one that it lies in, or nullptr.
-  const Segment* segment(Number n) const { return place_of_[n] < kSeveral ? &segments_[place_of_[n]] : nullptr; }
-  double share(Number n) const {
-    const Segment* s = segment(n);
-    return s == nullptr ? 0 : static_cast<double>(s->at.stored_bytes) / s->chunks;
-  }
   /// Negative where a base is a delta of which it is not known yet.
-  double alone_by_bases(const Delta& d, const std::vector<double>& alone) const {
+  double alone_by_bases(const DeltaMap::Delta& d, const std::vector<double>& alone) const {
     double sum = 0;
-    for (Number n : bases(d)) {
+    for (Number n : map_.bases(d)) {
       if (is_delta_[n] && alone[n] < 0) return -1;
-      sum += is_delta_[n] ? alone[n] : share(n);
+      sum += is_delta_[n] ? alone[n] : map_.share(n);
     }
-    return sum / static_cast<double>(bases(d).size());
+    return sum / static_cast<double>(map_.bases(d).size());
   }
 
   const NeedGraph& graph_;
   const NeedMarks &by_points_, &needed_;
-  std::vector<Number> numbers_;
-  std::vector<Delta> deltas_;  // those that are needed
-  std::vector<Segment> segments_;
+  DeltaMap map_;       // of what is needed
   std::vector<Number> group_;            // by number: another of its group
   std::vector<bool> is_delta_;           // by number
-  std::vector<std::uint32_t> place_of_;  // by number, in segments_
+  bool any_ = false;
 };
 
 }  // namespace
 
 Result<std::vector<FoldGroup>> worth_folding(const Index& index, const NeedGraph& graph, std::span<const PackId> packs, const NeedMarks& by_points, const NeedMarks& needed,
                                              const std::function<bool(const PackId&)>& counts) {
-  Folding folding(graph, by_points, needed);
-  if (!folding.gather(packs)) return std::vector<FoldGroup>();
+  Folding folding(graph, by_points, needed, packs);
+  if (!folding.any()) return std::vector<FoldGroup>();
   HF_TRY(folding.locate(index, counts));
   return folding.choose();
 }

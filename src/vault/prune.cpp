@@ -39,6 +39,20 @@ Result<std::vector<const RecoveryPoint*>> existing_points(const Vault& vault, Po
   return out;
 }
 
+/// Of those that are not forgotten.
+Result<std::vector<const RecoveryPoint*>> newest_of_each_source(const Vault& vault, const std::vector<const RecoveryPoint*>& points) {
+  const auto forgotten = HF_TRY(tombstones(vault));
+  std::map<std::string, const RecoveryPoint*> newest;
+  for (const RecoveryPoint* p : points) {
+    if (forgotten.contains(p->id)) continue;
+    const RecoveryPoint*& n = newest[p->source()];
+    if (n == nullptr || std::pair(n->started_ns, n->id) < std::pair(p->started_ns, p->id)) n = p;
+  }
+  std::vector<const RecoveryPoint*> out;
+  for (const auto& [source, point] : newest) out.push_back(point);
+  return out;
+}
+
 class Pruner {
  public:
   Pruner(Vault& vault, const PruneOptions& options, Marker& marker, Progress& progress) : vault_(vault), options_(options), marker_(marker), progress_(progress), book_(vault) {}
@@ -85,7 +99,7 @@ class Pruner {
   bool changed_ = false;                // something that counts in bytes_after
   ObjectStore* stripes_ = nullptr;      // null: there are none to be kept
   StripeOptions stripe_options_;
-  bool may_fold_ = true;
+  bool may_encode_anew_ = true;
   bool nothing_lost_ = false;           // every chunk that points need was found in a pack that is there
 };
 
@@ -393,17 +407,24 @@ Result<bool> Pruner::retire() {
     write.compression_level = *options_.recompress_level;
     limits.recompress = HF_TRY(ask_recompress(vault_, *options_.recompress_level, progress_));
   }
+  const std::vector<const RecoveryPoint*> newest = options_.favour_newest ? HF_TRY(newest_of_each_source(vault_, points)) : std::vector<const RecoveryPoint*>();
+  const auto walk_newest = [&](const std::function<Status(const ChunkRef&)>& visit) { return marker_.for_each_content(vault_, *index, newest, visit); };
   nothing_lost_ = true;
   report_.chunks_live = report_.bytes_unused = 0;
-  report_.packs_dead = report_.packs_repacked = report_.packs_recompressed = report_.deltas_folded = 0;
+  report_.packs_dead = report_.packs_repacked = report_.packs_recompressed = report_.deltas_folded = report_.deltas_turned = 0;
   bool vanished = false;
   std::vector<PackId> retired, without_chunks;
   for (WritersShare& share : shares) {
     report_.chunks_live += share.needed.size();
-    // What two domains or writers need is told apart by place; there nothing is folded. Nor while sessions run: what is kept for
-    // deltas may be theirs, and would stay.
-    const bool may_fold = may_fold_ && !busy && by_domain.size() == 1 && shares.size() == 1;
-    HF_TRY(plan_share(vault_, share, may_fold ? points : std::vector<const RecoveryPoint*>(), retired_before, busy ? &dead : nullptr, limits, write.compression_level, marker_, progress_));
+    // What two domains or writers need is told apart by place; there nothing is folded or turned. Nor while sessions run: what is
+    // kept for deltas may be theirs, and would stay.
+    MayEncodeAnew may;
+    if (may_encode_anew_ && !busy && by_domain.size() == 1 && shares.size() == 1) {
+      may.points = points;
+      may.newest = newest;
+      may.turned_share_min = options_.favour_newest.value_or(1);
+    }
+    HF_TRY(plan_share(vault_, share, may, retired_before, busy ? &dead : nullptr, limits, write.compression_level, marker_, progress_));
     const RepackPlan& plan = share.plan;
     if (limits.bytes_max) *limits.bytes_max -= std::min(*limits.bytes_max, plan.repack_bytes);
     nothing_lost_ = nothing_lost_ && plan.live_placed == share.needed.size();
@@ -441,15 +462,16 @@ Result<bool> Pruner::retire() {
     const bool copies = renew_copies && share.writer.is_zero();
     if (share.plan.repack.empty() && !copies) continue;
     const auto as_maker = vault_.writing_as(share.writer);
-    const auto repacked = repack(*as_maker, *share.index, share.plan, write, copies ? &to_copy : nullptr, progress_);
+    const auto repacked = repack(*as_maker, *share.index, share.plan, write, copies ? &to_copy : nullptr, walk_newest, progress_);
     if (!repacked && HF_TRY(was_overtaken(repacked.error(), before))) return false;
-    if (!repacked && repacked.error().code == Code::corrupt && share.plan.deltas_folded > 0) {
-      may_fold_ = false;  // a delta that can't be read need not be
+    if (!repacked && repacked.error().code == Code::corrupt && (share.plan.deltas_folded > 0 || !share.plan.turns.empty())) {
+      may_encode_anew_ = false;  // a delta that can't be read need not be
       return false;
     }
     const RepackResult copied = HF_TRY(repacked);
     report_.bytes_repacked += copied.bytes_read;
     report_.bytes_written += copied.bytes_written;
+    report_.deltas_turned += copied.deltas_turned;
   }
   HF_TRY(stop_if_asked());
 
@@ -476,7 +498,7 @@ Result<PruneReport> Pruner::run() {
   HF_TRY(vault_.may_write());
   HF_TRY(find_stripes());
   const Inventory before = HF_TRY(take_inventory(vault_.store()));
-  if (auto nothing = stripes_ == nullptr && !options_.recompress_level ? remembered_prune(vault_, before, options_) : std::nullopt) return std::move(*nothing);
+  if (auto nothing = stripes_ == nullptr && !options_.recompress_level && !options_.favour_newest ? remembered_prune(vault_, before, options_) : std::nullopt) return std::move(*nothing);
   report_.bytes_before = before.bytes;
   PointId name;
   vault_.env().random(name.bytes);

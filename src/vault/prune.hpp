@@ -15,6 +15,7 @@
 #include "vault/deletion.hpp"
 #include "vault/folding.hpp"
 #include "vault/footing.hpp"
+#include "vault/turning.hpp"
 #include "vault/write_session.hpp"
 
 namespace hf {
@@ -25,6 +26,9 @@ struct PruneOptions {
   std::optional<std::uint64_t> repack_bytes_max;  ///< of packs that are read to copy what is live in them
   /// Packs that a verify has read back are compressed anew at this level where that saves a thirtieth.
   std::optional<int> recompress_level;
+  /// What the newest point of each source has as deltas is stored alone, in its order, and older content against it, where that is
+  /// this share of a pack (vault/turning.hpp). Absent: nothing is.
+  std::optional<double> favour_newest;
   WriteOptions write;
   bool keep_stripes = true;                     ///< false: packs go, whatever stripe needs them
   ObjectStore* stripes_elsewhere = nullptr;     ///< where the vault's stripes lie, if not in the vault; a loan
@@ -36,6 +40,7 @@ struct PruneReport {
   std::int64_t clock_doubt_ns = 0;       ///< how far this clock is ahead of what it is trusted for; 0: trusted
   std::uint64_t packs = 0, packs_dead = 0, packs_repacked = 0, packs_recompressed = 0, packs_removed = 0, packs_restored = 0;
   std::uint64_t deltas_folded = 0;       ///< segments stored alone, since what they stood on was kept for them only
+  std::uint64_t deltas_turned = 0;       ///< segments of older content stored against that of the newest points
   std::uint64_t packs_waiting = 0, bytes_waiting = 0;  ///< retired, and not removed before sessions end
   std::uint64_t stripes_made = 0, stripes_removed = 0; ///< so that what stays remains protected
   std::uint64_t packs_held = 0;                        ///< of those waiting: a stripe needs them to bring back what is lost
@@ -65,6 +70,11 @@ class Marker {
   virtual Result<bool> hold_up(const Vault& vault, const Index& index, const std::function<NeedGraph::Standing(const PackId&)>& standing, ClaimSet& live, const ClaimSet* alone = nullptr) = 0;
   /// What is worth folding of what these points need, which were marked before; by places in packs that `counts` says yes to.
   virtual Result<std::vector<FoldGroup>> fold(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<bool(const PackId&)>& counts) = 0;
+  /// What is worth turning where these are the newest points, which were marked before; likewise (worth_turning()).
+  virtual Result<std::vector<TurnGroup>> turn(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> newest, const std::function<bool(const PackId&)>& counts,
+                                              const MayTurn& may_turn) = 0;
+  /// Visits the chunks of all files' content, in order, those that files share as often as they come.
+  virtual Status for_each_content(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<Status(const ChunkRef&)>& visit) = 0;
   /// Which places can be opened. The marker is a loan.
   virtual Result<Footing> footing(const Vault& vault, const Index& index, const std::function<bool(const PackId&)>& counts) = 0;
 };

@@ -35,39 +35,82 @@ Result<std::vector<WritersShare>> shares_of(const Vault& vault, const Index& all
   return out;
 }
 
-Status plan_share(const Vault& vault, WritersShare& share, const std::vector<const RecoveryPoint*>& to_fold_for, const std::unordered_set<PackId>& retired_before,
-                  const ClaimSet* only_with, RepackLimits limits, int compression_level, Marker& marker, Progress& progress) {
-  const auto counts = [&](const PackId& id) { return share.stock.listed.contains(id) && !share.stock.doubtful.contains(id) && !retired_before.contains(id); };
-  const Footing footing = HF_TRY(marker.footing(vault, *share.index, counts));
-  RepackPlan& plan = share.plan;
-  std::unordered_set<PackId> goes;
-  const auto plan_anew = [&]() -> Status {
-    plan = HF_TRY(plan_repack(*share.index, share.stock, retired_before, share.needed, only_with, footing, limits));
-    goes = retired_before;
-    goes.insert(plan.dead.begin(), plan.dead.end());
-    goes.insert(plan.repack.begin(), plan.repack.end());
+namespace {
+
+/// One share's plan in the making.
+class Planner {
+ public:
+  Planner(const Vault& vault, WritersShare& share, const std::unordered_set<PackId>& retired_before, const ClaimSet* only_with, const RepackLimits& limits, Marker& marker, Progress& progress)
+      : vault_(vault), share_(share), plan_(share.plan), retired_before_(retired_before), only_with_(only_with), limits_(limits), marker_(marker), progress_(progress) {}
+  Status begin() {
+    footing_ = HF_TRY(marker_.footing(vault_, *share_.index, counts_));
     return {};
-  };
-
-  // What folding would give back is waste, too.
-  std::vector<FoldGroup> groups;
-  double left = 0;  // of it
-  if (!to_fold_for.empty()) groups = HF_TRY(marker.fold(vault, *share.index, to_fold_for, counts));
-  if (!groups.empty()) {
-    HF_TRY(plan_anew());
-    const auto is_too_little = [&] {
-      left = 0;
-      for (const FoldGroup& g : groups) left += g.gain();
-      return static_cast<double>(plan.bytes_unused) + left <= static_cast<double>(plan.bytes_unused_max);
-    };
-    if (!is_too_little()) weigh(vault, *share.index, compression_level, groups, progress);
-    if (is_too_little()) groups.clear();
   }
+  Status plain() { return settle({}, ClaimSet()); }
+  /// True if something is folded; else there is no plan yet.
+  Result<bool> fold(const std::vector<const RecoveryPoint*>& points, int compression_level);
+  /// True if something is turned; likewise.
+  Result<bool> turn(const std::vector<const RecoveryPoint*>& newest, double share_min);
 
-  // A pack that stays keeps every delta in it readable, so its bases stay too; and then other packs may. What is live in packs
-  // that go is copied.
-  const auto standing = [&](const PackId& id) { return share.stock.listed.contains(id) && !goes.contains(id) ? NeedGraph::Standing::all : NeedGraph::Standing::as_used; };
-  bool marked_for_folds = false;
+ private:
+  Status plan_anew();
+  /// Plans until what is needed and what goes agree. A pack that stays keeps every delta in it readable, so its bases stay too; and
+  /// then other packs may. What is live in packs that go is copied.
+  Status settle(const std::vector<PackId>& first, const ClaimSet& alone);
+
+  const Vault& vault_;
+  WritersShare& share_;
+  RepackPlan& plan_;
+  const std::unordered_set<PackId>& retired_before_;
+  const ClaimSet* const only_with_;
+  RepackLimits limits_;
+  Marker& marker_;
+  Progress& progress_;
+  const std::function<bool(const PackId&)> counts_ = [this](const PackId& id) {
+    return share_.stock.listed.contains(id) && !share_.stock.doubtful.contains(id) && !retired_before_.contains(id);
+  };
+  Footing footing_;
+  std::unordered_set<PackId> goes_;
+};
+
+Status Planner::plan_anew() {
+  plan_ = HF_TRY(plan_repack(*share_.index, share_.stock, retired_before_, share_.needed, only_with_, footing_, limits_));
+  goes_ = retired_before_;
+  goes_.insert(plan_.dead.begin(), plan_.dead.end());
+  goes_.insert(plan_.repack.begin(), plan_.repack.end());
+  return {};
+}
+
+Status Planner::settle(const std::vector<PackId>& first, const ClaimSet& alone) {
+  limits_.first = first;
+  const auto standing = [&](const PackId& id) { return share_.stock.listed.contains(id) && !goes_.contains(id) ? NeedGraph::Standing::all : NeedGraph::Standing::as_used; };
+  for (bool again = true; again;) {
+    HF_TRY(plan_anew());
+    if (plan_.dead.empty() && plan_.repack.empty()) break;
+    again = HF_TRY(marker_.hold_up(vault_, *share_.index, standing, share_.needed.last(), &alone));
+  }
+  limits_.first = {};
+  return {};
+}
+
+Result<bool> Planner::fold(const std::vector<const RecoveryPoint*>& points, int compression_level) {
+  std::vector<FoldGroup> groups = HF_TRY(marker_.fold(vault_, *share_.index, points, counts_));
+  if (groups.empty()) return false;
+  // What folding would give back is waste, too.
+  HF_TRY(plan_anew());
+  double left = 0;
+  const auto is_too_little = [&] {
+    left = 0;
+    for (const FoldGroup& g : groups) left += g.gain();
+    return static_cast<double>(plan_.bytes_unused) + left <= static_cast<double>(plan_.bytes_unused_max);
+  };
+  if (!is_too_little()) weigh(vault_, *share_.index, compression_level, groups, progress_);
+  const auto tell_what_is_left = [&] { plan_.bytes_unused_left += static_cast<std::uint64_t>(std::max(left, 0.0)); };
+  if (is_too_little()) {
+    HF_TRY(plain());
+    tell_what_is_left();
+    return true;
+  }
   for (bool settled = false; !settled;) {
     ClaimSet alone;
     std::vector<PackId> first;
@@ -78,35 +121,60 @@ Status plan_share(const Vault& vault, WritersShare& share, const std::vector<con
       }
       first.insert(first.end(), g.kept_in.begin(), g.kept_in.end());
     }
-    limits.first = first;
-    if (marked_for_folds || !groups.empty()) {
-      marked_for_folds = true;
-      share.needed.clear();
-      HF_TRY(marker.mark(vault, *share.index, to_fold_for, Marker::Scope::some_points, share.needed.of(to_fold_for[0]->domain), progress, &alone));
-    }
-    for (bool again = true; again;) {
-      HF_TRY(plan_anew());
-      if (plan.dead.empty() && plan.repack.empty()) break;
-      again = HF_TRY(marker.hold_up(vault, *share.index, standing, share.needed.last(), &alone));
-    }
+    share_.needed.clear();
+    HF_TRY(marker_.mark(vault_, *share_.index, points, Marker::Scope::some_points, share_.needed.of(points[0]->domain), progress_, &alone));
+    HF_TRY(settle(first, alone));
     // Folded are those only of which all may be copied, and for whose sake alone all that they stood on was kept.
     const std::size_t before = groups.size();
     std::erase_if(groups, [&](const FoldGroup& g) {
-      return std::any_of(g.folds.begin(), g.folds.end(), [&](const Fold& f) { return !goes.contains(f.at.pack); }) ||
-             std::any_of(g.kept_in.begin(), g.kept_in.end(), [&](const PackId& id) { return !goes.contains(id); }) ||
-             std::any_of(g.kept_chunks.begin(), g.kept_chunks.end(), [&](const ChunkKey& key) { return share.needed.last().contains(key); });
+      return std::any_of(g.folds.begin(), g.folds.end(), [&](const Fold& f) { return !goes_.contains(f.at.pack); }) ||
+             std::any_of(g.kept_in.begin(), g.kept_in.end(), [&](const PackId& id) { return !goes_.contains(id); }) ||
+             std::any_of(g.kept_chunks.begin(), g.kept_chunks.end(), [&](const ChunkKey& key) { return share_.needed.last().contains(key); });
     });
     settled = groups.size() == before;
-    if (!settled) continue;
-    for (const FoldGroup& g : groups) {
-      left -= g.gain();
-      plan.deltas_folded += g.folds.size();
-      for (const Fold& f : g.folds)
-        for (const ChunkKey& key : f.chunks) plan.alone->insert(key);
-    }
   }
-  plan.bytes_unused_left += static_cast<std::uint64_t>(std::max(left, 0.0));
-  return {};
+  for (const FoldGroup& g : groups) {
+    left -= g.gain();
+    plan_.deltas_folded += g.folds.size();
+    for (const Fold& f : g.folds)
+      for (const ChunkKey& key : f.chunks) plan_.alone->insert(key);
+  }
+  tell_what_is_left();
+  return true;
+}
+
+Result<bool> Planner::turn(const std::vector<const RecoveryPoint*>& newest, double share_min) {
+  std::unordered_set<PackId> left_out;
+  const auto may_turn = [&](const PackId& id, double share) { return share >= share_min && !left_out.contains(id); };
+  for (;;) {
+    std::vector<TurnGroup> groups = HF_TRY(marker_.turn(vault_, *share_.index, newest, counts_, may_turn));
+    if (groups.empty()) return false;
+    std::vector<PackId> first;
+    for (const TurnGroup& g : groups) first.insert(first.end(), g.packs.begin(), g.packs.end());
+    HF_TRY(settle(first, ClaimSet()));
+    const std::unordered_set<PackId> copied(plan_.repack.begin(), plan_.repack.end());
+    const std::size_t before = left_out.size();
+    for (const TurnGroup& g : groups)
+      if (std::any_of(g.packs.begin(), g.packs.end(), [&](const PackId& id) { return !copied.contains(id); })) left_out.insert(g.packs[0]);
+    if (left_out.size() > before) continue;
+    for (TurnGroup& g : groups)
+      for (TurnGroup::Turn& t : g.turns) {
+        for (const ChunkKey& key : t.chunks) plan_.turned.emplace(key, static_cast<std::uint32_t>(plan_.turns.size()));
+        plan_.turns.push_back(std::move(t));
+      }
+    return true;
+  }
+}
+
+}  // namespace
+
+Status plan_share(const Vault& vault, WritersShare& share, const MayEncodeAnew& may, const std::unordered_set<PackId>& retired_before, const ClaimSet* only_with, RepackLimits limits,
+                  int compression_level, Marker& marker, Progress& progress) {
+  Planner planner(vault, share, retired_before, only_with, limits, marker, progress);
+  HF_TRY(planner.begin());
+  if (!may.newest.empty() && HF_TRY(planner.turn(may.newest, may.turned_share_min))) return {};
+  if (!may.points.empty() && HF_TRY(planner.fold(may.points, compression_level))) return {};
+  return planner.plain();
 }
 
 }  // namespace hf

@@ -24,9 +24,15 @@ struct WritersShare {
 /// The vault's own share, with the orphans, and that of each write-only key.
 Result<std::vector<WritersShare>> shares_of(const Vault& vault, const Index& all, const std::vector<const RecoveryPoint*>& points);
 
-/// Plans for a share of which it is known what is needed, and makes that what is needed after it. `to_fold_for`: all points,
-/// marked before, where deltas may be folded and there are no other writers or domains; else none. `only_with` is plan_repack()'s.
-Status plan_share(const Vault& vault, WritersShare& share, const std::vector<const RecoveryPoint*>& to_fold_for, const std::unordered_set<PackId>& retired_before,
-                  const ClaimSet* only_with, RepackLimits limits, int compression_level, Marker& marker, Progress& progress);
+/// What may be encoded in another way, where there are no other writers or domains: both empty else.
+struct MayEncodeAnew {
+  std::vector<const RecoveryPoint*> points;  ///< all, marked before: deltas may be folded for them
+  std::vector<const RecoveryPoint*> newest;  ///< those of them whose content may be laid anew, and older content turned onto it
+  double turned_share_min = 1;               ///< where that is at least so much of a pack
+};
+
+/// Plans for a share of which it is known what is needed, and makes that what is needed after it. `only_with` is plan_repack()'s.
+Status plan_share(const Vault& vault, WritersShare& share, const MayEncodeAnew& may, const std::unordered_set<PackId>& retired_before, const ClaimSet* only_with, RepackLimits limits,
+                  int compression_level, Marker& marker, Progress& progress);
 
 }  // namespace hf

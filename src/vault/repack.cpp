@@ -120,45 +120,49 @@ class Copier {
   std::set<ChunkKey> apart_;  // in the open pack, of those that keep several places
 };
 
-/// Which of the chunks in a pack of `repack` are copied from there.
+/// What of a plan was not copied yet.
 class Wanted {
  public:
-  Wanted(RepackPlan& plan, std::size_t at) : plan_(plan), at_(at) {}
-  bool contains(const ChunkKey& key) const {
+  explicit Wanted(RepackPlan& plan) : plan_(plan) {}
+  /// From this pack, by position in `repack`.
+  bool contains(const ChunkKey& key, std::size_t at) const {
     if (plan_.to_copy->contains(key)) return true;
-    const auto* from = find(key);
+    const auto* from = find(key, at);
     return from != nullptr && !from->copied;
   }
-  bool has_several_places(const ChunkKey& key) const { return find(key) != nullptr; }
+  bool has_several_places(const ChunkKey& key, std::size_t at) const { return find(key, at) != nullptr; }
   /// Once is enough.
-  void copied(const ChunkKey& key) {
+  void copied(const ChunkKey& key, std::size_t at) {
     plan_.to_copy->erase(key);
-    if (auto* from = find(key)) from->copied = true;
+    if (auto* from = find(key, at)) from->copied = true;
   }
 
  private:
-  RepackPlan::CopyFrom* find(const ChunkKey& key) const {
+  RepackPlan::CopyFrom* find(const ChunkKey& key, std::size_t pack) const {
     auto at = std::lower_bound(plan_.to_copy_from.begin(), plan_.to_copy_from.end(), key, [](const RepackPlan::CopyFrom& c, const ChunkKey& k) { return c.key < k; });
-    while (at != plan_.to_copy_from.end() && at->key == key && at->pack != at_) ++at;
+    while (at != plan_.to_copy_from.end() && at->key == key && at->pack != pack) ++at;
     return at != plan_.to_copy_from.end() && at->key == key ? &*at : nullptr;
   }
   RepackPlan& plan_;
-  const std::size_t at_;
 };
 
-/// Some chunks of a delta, and what it stands on. Nullopt where that can't be read, or is not as the directory says: who can
-/// be read is stored alone then.
-struct LeftOfDelta {
+/// Some chunks of a segment, and what they are to stand on. Nullopt where that can't be read, or is not as the directory says: who
+/// can be read is stored alone then.
+struct AsDelta {
   std::vector<NewChunk> chunks;
+  std::vector<ChunkId> bases;
   Buffer plain, prefix;
 };
-std::optional<LeftOfDelta> what_is_left(ChunkReader& chunks, const SegmentInfo& s, const std::vector<std::size_t>& wanted) {
-  LeftOfDelta out;
-  for (const ChunkId& base : s.bases) {
+std::optional<AsDelta> as_delta(ChunkReader& chunks, const SegmentInfo& s, const std::vector<std::size_t>& wanted, std::span<const ChunkId> bases, std::size_t prefix_max) {
+  AsDelta out;
+  for (const ChunkId& base : bases) {
     const auto loaded = chunks.read(base);
     if (!loaded || loaded->bytes.size() > kPrefixMax - out.prefix.size()) return std::nullopt;
+    if (out.prefix.size() + loaded->bytes.size() > prefix_max || out.bases.size() == kBasesPerSegmentMax) break;
     append(out.prefix, loaded->bytes);
+    out.bases.push_back(base);
   }
+  if (out.bases.empty()) return std::nullopt;
   for (std::size_t i : wanted) {
     const auto& [id, bytes] = s.chunks[i];
     const auto loaded = chunks.read(id);
@@ -169,34 +173,111 @@ std::optional<LeftOfDelta> what_is_left(ChunkReader& chunks, const SegmentInfo& 
   return out;
 }
 
-Status copy_pack(Vault& vault, ChunkReader& chunks, std::size_t at, RepackPlan& plan, SegmentOpener& opener, Buffer& frame, Copier& to, RepackResult& result) {
-  const PackId id = plan.repack[at];
-  Wanted from_here(plan, at);
+class Repack {
+ public:
+  Repack(Vault& vault, const Index& index, RepackPlan& plan, const WriteOptions& options)
+      : vault_(vault), plan_(plan), wanted_(plan), chunks_(vault, index), opener_(vault), data_(vault, PackClass::data, options), metadata_(vault, PackClass::metadata, options) {
+    for (const IndexedPack& p : index.packs()) class_of_[p.id] = p.pack_class;
+    for (std::size_t i = 0; i < plan.repack.size(); ++i) number_of_.emplace(plan.repack[i], i);
+  }
+  /// What the newest points need of the packs that go, alone but for deltas that nothing is turned for.
+  Status lay_newest(const WalkNewest& walk, Progress& progress);
+  Status copy_pack(std::size_t at);
+  Status finish() {
+    HF_TRY(data_.finish());
+    return metadata_.finish();
+  }
+  Copier& metadata() { return metadata_; }
+  std::vector<FinishedPack> take_done() {
+    std::vector<FinishedPack> out = std::move(data_.done);
+    std::move(metadata_.done.begin(), metadata_.done.end(), std::back_inserter(out));
+    return out;
+  }
+  RepackResult result;
+
+ private:
+  /// Stores these chunks of a segment in a new one: on `bases`, or alone.
+  Status add_some(Copier& to, const SegmentInfo& s, const std::vector<std::size_t>& wanted, std::span<const ChunkId> bases, std::size_t prefix_max);
+
+  Vault& vault_;
+  RepackPlan& plan_;
+  Wanted wanted_;
+  ChunkReader chunks_;
+  SegmentOpener opener_;
+  Copier data_, metadata_;
+  std::map<PackId, PackClass> class_of_;
+  std::unordered_map<PackId, std::size_t> number_of_;  // in plan_.repack
+  std::unordered_map<ChunkKey, ChunkId> laid_;         // of what turns stand on: that which lies alone now
+  Buffer frame_;
+};
+
+Status Repack::lay_newest(const WalkNewest& walk, Progress& progress) {
+  std::unordered_set<ChunkKey> onto;
+  for (const TurnGroup::Turn& t : plan_.turns) onto.insert(t.onto.begin(), t.onto.end());
+  HF_TRY(walk([&](const ChunkRef& ref) -> Status {
+    if (progress.stop_requested) return Error(Code::cancelled, "stopped", "everything is whole; run it again: holdfast prune");
+    const ChunkKey key = ChunkKey::of(ref.id);
+    const ChunkPlace place = HF_TRY(chunks_.locate(ref.id));
+    const auto from = number_of_.find(place.pack);
+    if (place.pack_class != PackClass::data || from == number_of_.end() || !wanted_.contains(key, from->second)) return {};
+    if (!onto.contains(key)) {
+      const auto directory = HF_TRY(chunks_.directory(place.pack));
+      const SegmentInfo* const s = directory->at(place.offset);
+      if (s == nullptr || !s->bases.empty()) return {};
+    } else {
+      laid_.emplace(key, ref.id);
+    }
+    HF_TRY(data_.add(ref.id, HF_TRY(chunks_.read(ref.id)).bytes));
+    wanted_.copied(key, from->second);
+    return {};
+  }));
+  return data_.finish();  // durable before anything stands on it
+}
+
+Status Repack::add_some(Copier& to, const SegmentInfo& s, const std::vector<std::size_t>& wanted, std::span<const ChunkId> bases, std::size_t prefix_max) {
+  if (const auto delta = as_delta(chunks_, s, wanted, bases, prefix_max)) return to.add_delta(delta->chunks, delta->plain, {delta->bases, delta->prefix});
+  for (std::size_t i : wanted) HF_TRY(to.add(s.chunks[i].first, HF_TRY(chunks_.read(s.chunks[i].first)).bytes));
+  return {};
+}
+
+Status Repack::copy_pack(std::size_t at) {
+  const PackId id = plan_.repack[at];
   const auto doing = [&] { return "copying from pack " + id.brief(); };
-  const auto reader = HF_TRY(chunks.pack(id));
-  const PackDirectory directory = HF_TRY(read_pack_directory(vault, *reader, opener).context(doing));
+  Copier& to = class_of_[id] == PackClass::data ? data_ : metadata_;
+  const auto reader = HF_TRY(chunks_.pack(id));
+  const PackDirectory directory = HF_TRY(read_pack_directory(vault_, *reader, opener_).context(doing));
   result.bytes_read += reader->size();
   for (const SegmentInfo& s : directory.segments) {
     std::vector<std::size_t> wanted;
-    for (std::size_t i = 0; i < s.chunks.size(); ++i)
-      if (from_here.contains(ChunkKey::of(s.chunks[i].first))) wanted.push_back(i);
-    if (wanted.empty()) continue;
+    std::map<std::uint32_t, std::vector<std::size_t>> turned;  // by turn
     std::vector<ChunkKey> apart;
-    for (std::size_t i : wanted)
-      if (const ChunkKey key = ChunkKey::of(s.chunks[i].first); from_here.has_several_places(key)) apart.push_back(key);
-    HF_TRY(to.keep_apart(apart));
-    const bool alone = s.bases.empty() || std::any_of(s.chunks.begin(), s.chunks.end(), [&](const auto& c) { return plan.alone->contains(ChunkKey::of(c.first)); });
-    const bool as_it_is = s.bases.empty() ? !plan.recompress.contains(id) : !alone;
-    if (wanted.size() == s.chunks.size() && as_it_is) {
-      frame.resize(s.stored_bytes);
-      HF_TRY(reader->read(s.offset, frame).context(doing));
-      HF_TRY(to.add_body(s, HF_TRY(opener.open_body(frame).context(doing))));
-    } else if (const auto left = alone ? std::nullopt : what_is_left(chunks, s, wanted); !left) {
-      for (std::size_t i : wanted) HF_TRY(to.add(s.chunks[i].first, HF_TRY(chunks.read(s.chunks[i].first).context(doing)).bytes));
-    } else {
-      HF_TRY(to.add_delta(left->chunks, left->plain, {s.bases, left->prefix}));
+    for (std::size_t i = 0; i < s.chunks.size(); ++i) {
+      const ChunkKey key = ChunkKey::of(s.chunks[i].first);
+      if (!wanted_.contains(key, at)) continue;
+      if (wanted_.has_several_places(key, at)) apart.push_back(key);
+      const auto turn = plan_.turned.find(key);
+      (turn == plan_.turned.end() ? wanted : turned[turn->second]).push_back(i);
+      wanted_.copied(key, at);
     }
-    for (std::size_t i : wanted) from_here.copied(ChunkKey::of(s.chunks[i].first));
+    if (wanted.empty() && turned.empty()) continue;
+    HF_TRY(to.keep_apart(apart));
+    for (const auto& [turn, some] : turned) {
+      std::vector<ChunkId> onto;
+      for (const ChunkKey& key : plan_.turns[turn].onto)
+        if (const auto laid = laid_.find(key); laid != laid_.end()) onto.push_back(laid->second);
+      HF_TRY(add_some(to, s, some, onto, delta_limits(PackClass::data).prefix_bytes).context(doing));
+      ++result.deltas_turned;
+    }
+    if (wanted.empty()) continue;
+    const bool alone = s.bases.empty() || std::any_of(s.chunks.begin(), s.chunks.end(), [&](const auto& c) { return plan_.alone->contains(ChunkKey::of(c.first)); });
+    const bool as_it_is = s.bases.empty() ? !plan_.recompress.contains(id) : !alone;
+    if (wanted.size() == s.chunks.size() && as_it_is) {
+      frame_.resize(s.stored_bytes);
+      HF_TRY(reader->read(s.offset, frame_).context(doing));
+      HF_TRY(to.add_body(s, HF_TRY(opener_.open_body(frame_).context(doing))));
+    } else {
+      HF_TRY(add_some(to, s, wanted, alone ? std::span<const ChunkId>() : s.bases, kPrefixMax).context(doing));
+    }
   }
   return {};
 }
@@ -273,9 +354,11 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
   };
   plan.bytes_unused = static_cast<std::uint64_t>(std::max(unused, 0.0));
   plan.bytes_unused_max = static_cast<std::uint64_t>(allowed);
-  const std::unordered_set<PackId> first(limits.first.begin(), limits.first.end());
-  for (const Candidate& c : candidates)
-    if (first.contains(packs[c.pack].id)) take(c);
+  std::unordered_map<PackId, const Candidate*> candidate_of;
+  if (!limits.first.empty())
+    for (const Candidate& c : candidates) candidate_of.emplace(packs[c.pack].id, &c);
+  for (const PackId& id : limits.first)
+    if (const auto c = candidate_of.find(id); c != candidate_of.end()) take(*c->second);
   for (const Candidate& c : candidates) {
     if (unused <= allowed || c.waste <= 0) break;
     take(c);
@@ -318,24 +401,20 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
   return plan;
 }
 
-Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, const WriteOptions& options, const std::vector<PointId>* copies_for, Progress& progress) {
-  RepackResult result;
-  std::map<PackId, PackClass> class_of;
-  for (const IndexedPack& p : index.packs()) class_of[p.id] = p.pack_class;
-  ChunkReader chunks(vault, index);
-  SegmentOpener opener(vault);
-  Buffer frame;
-  Copier data(vault, PackClass::data, options), metadata(vault, PackClass::metadata, options);
+Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, const WriteOptions& options, const std::vector<PointId>* copies_for, const WalkNewest& walk_newest,
+                            Progress& progress) {
+  Repack work(vault, index, plan, options);
   progress.items_total = plan.repack.size();
+  if (!plan.turns.empty()) HF_TRY(work.lay_newest(walk_newest, progress));
   for (std::size_t i = 0; i < plan.repack.size(); ++i) {
     if (progress.stop_requested) return Error(Code::cancelled, "stopped", "everything is whole; run it again: holdfast prune");
-    HF_TRY(copy_pack(vault, chunks, i, plan, opener, frame, class_of[plan.repack[i]] == PackClass::data ? data : metadata, result));
+    HF_TRY(work.copy_pack(i));
     ++progress.items_done;
-    progress.bytes_done = result.bytes_read;
+    progress.bytes_done = work.result.bytes_read;
   }
-  HF_TRY(data.finish());
-  HF_TRY(metadata.finish());
+  HF_TRY(work.finish());
   if (copies_for != nullptr) {
+    Copier& metadata = work.metadata();
     for (const auto& [name, bytes] : HF_TRY(vault.replicas())) HF_TRY(metadata.add_replica(name, bytes));
     for (const PointId& id : *copies_for) {
       const ObjectName name{ObjectKind::point, id.hex()};
@@ -345,8 +424,8 @@ Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, 
     }
     HF_TRY(metadata.finish());
   }
-  std::vector<FinishedPack> done = std::move(data.done);
-  std::move(metadata.done.begin(), metadata.done.end(), std::back_inserter(done));
+  const std::vector<FinishedPack> done = work.take_done();
+  RepackResult result = work.result;
   for (const FinishedPack& p : done) result.bytes_written += p.pack.stored_bytes;
   // What was to be copied and lies in none of the packs as their directories tell it: the index is wrong about it.
   for (const RepackPlan::CopyFrom& c : plan.to_copy_from)

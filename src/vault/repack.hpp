@@ -5,10 +5,12 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <unordered_map>
 
 #include "base/progress.hpp"
 #include "vault/footing.hpp"
 #include "vault/stock.hpp"
+#include "vault/turning.hpp"
 #include "vault/write_session.hpp"
 
 namespace hf {
@@ -21,7 +23,7 @@ struct RepackLimits {
   std::optional<std::uint64_t> bytes_max;  ///< of packs chosen for copying
   std::uint64_t pack_bytes = 32u << 20;    ///< packs below a quarter of it are joined when there are many
   AskRecompress recompress;                ///< absent: none is
-  std::span<const PackId> first;           ///< chosen before all others; a loan
+  std::span<const PackId> first;           ///< chosen before all others, in this order; a loan
 };
 
 /// Chunks that points need, by dedup domain (RecoveryPoint::domain). What two domains need is kept in two packs, where it
@@ -63,6 +65,9 @@ struct RepackPlan {
   std::unique_ptr<ClaimSet> to_copy = std::make_unique<ClaimSet>();  ///< chunks whose only place is in a pack of `repack`
   std::unique_ptr<ClaimSet> alone = std::make_unique<ClaimSet>();    ///< chunks of deltas that are folded: not copied as a part of one
   std::uint64_t deltas_folded = 0;
+  /// What is turned (vault/turning.hpp): chunks stored against others of `turns`, by position in it, which come first and alone.
+  std::unordered_map<ChunkKey, std::uint32_t> turned;
+  std::vector<TurnGroup::Turn> turns;
   struct CopyFrom {
     ChunkKey key;
     std::uint32_t pack = 0;  ///< position in `repack`
@@ -83,11 +88,13 @@ Result<RepackPlan> plan_repack(const Index& index, const Stock& stock, const std
                                const Footing& footing, const RepackLimits& limits);
 
 struct RepackResult {
-  std::uint64_t bytes_read = 0, bytes_written = 0;
+  std::uint64_t bytes_read = 0, bytes_written = 0, deltas_turned = 0;
 };
+/// Visits the content of the newest points, in order.
+using WalkNewest = std::function<Status(const std::function<Status(const ChunkRef&)>& visit)>;
 /// Copies, and writes an index run of the copies: everything is durable when it returns. Segments that are live as a whole
 /// are sealed anew as they are, others are compressed anew: what is left of a delta against what it stood on, what is to be
-/// folded alone. With `copies_for`, also copies of the description, the key slots and these points. Crash: chunks stored twice, nothing else. One thread: the same plan gives the same sizes.
-Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, const WriteOptions& options, const std::vector<PointId>* copies_for, Progress& progress);
+/// folded alone. Where something is turned, `walk_newest` tells the order in which their content comes, before all else. With `copies_for`, also copies of the description, the key slots and these points. Crash: chunks stored twice, nothing else. One thread: the same plan gives the same sizes.
+Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, const WriteOptions& options, const std::vector<PointId>* copies_for, const WalkNewest& walk_newest, Progress& progress);
 
 }  // namespace hf

@@ -43,7 +43,7 @@ class CrashPoints : public testing::TestWithParam<Job> {};
 
 TEST_P(CrashPoints, a_power_loss_at_any_step_loses_nothing_committed) {
   const Job& job = GetParam();
-  std::uint64_t points = 0, bytes_delta = 0;
+  std::uint64_t points = 0, bytes_delta = 0, turned = 0;
   for (int round = 0; round < job.rounds; ++round) {  // nothing survives, everything does, or six different subsets
     const Survive how = round == 0 ? Survive::nothing : round == 1 ? Survive::everything : Survive::coin;
     for (std::uint64_t n = 1;; ++n) {
@@ -57,12 +57,16 @@ TEST_P(CrashPoints, a_power_loss_at_any_step_loses_nothing_committed) {
       ASSERT_TRUE(w.goes_on()) << job.name << ": round " << round << ", crash at change " << n;
       ++points;
       bytes_delta += w.bytes_delta;
+      turned += w.turned;
       if (!struck) break;
     }
   }
   EXPECT_GT(bytes_delta, 0u) << "no segment was stored as a delta, so nothing was tried of them";
+  if (job.run == prune_job) {
+    EXPECT_GT(turned, 0u) << "no edge was turned round";
+  }
   RecordProperty("crash_points", static_cast<int>(points));
-  printf("%s: %llu crash points\n", job.name, static_cast<unsigned long long>(points));
+  printf("%s: %llu crash points, %llu segments turned\n", job.name, static_cast<unsigned long long>(points), static_cast<unsigned long long>(turned));
 }
 
 TEST_P(CrashPoints, a_kill_at_any_step_and_a_power_loss_after_the_next_backup_lose_nothing) {

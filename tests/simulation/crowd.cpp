@@ -23,7 +23,7 @@ std::string source_of(std::size_t lane) { return "/source/" + std::to_string(lan
 
 }  // namespace
 
-Crowd::Crowd(std::uint64_t seed, std::size_t lanes, unsigned history) : env(seed), random(seed ^ 0xC20D) {
+Crowd::Crowd(std::uint64_t seed, std::size_t lanes, unsigned history, bool writers) : env(seed), random(seed ^ 0xC20D), writers_(writers) {
   InitOptions options;
   options.argon2 = {.memory_kib = 8, .passes = 1, .lanes = 1};
   options.params.cuts = {.size_min = 256, .size_avg = 2048, .size_max = 8192};
@@ -88,7 +88,7 @@ void Crowd::backup(Program& program, std::size_t lane) {
   options.write = kWrite;
   std::string id;
   const auto work = [&]() -> Status {
-    const auto vault = HF_TRY(open(program, lane % 2 == 1));
+    const auto vault = HF_TRY(open(program, writers_ && lane % 2 == 1));
     Progress progress;
     Problems problems;
     const CaptureResult result = HF_TRY(capture(*vault, options, progress, problems));
@@ -164,6 +164,7 @@ void Crowd::prune(Program& program) {
   options.write = kWrite;
   options.unused_percent_max = below(random, 2) == 0 ? 0 : 20;
   if (below(random, 4) == 0) options.repack_bytes_max = below(random, 200'000);
+  if (below(random, 2) == 0) options.favour_newest = 0;
   if (fences && below(random, 2) == 0) options.fence_after_ns = 1;
   const auto work = [&]() -> Status {
     const auto vault = HF_TRY(open(program));
@@ -171,6 +172,8 @@ void Crowd::prune(Program& program) {
     TreeMarker trees(1);
     const PruneReport report = HF_TRY(hf::prune(*vault, options, trees, progress));
     tally.packs_removed += report.packs_removed;
+    tally.folded += report.deltas_folded;
+    tally.turned += report.deltas_turned;
     ++tally.prunes;
     return {};
   };

@@ -17,7 +17,8 @@ class Crowd {
  public:
   /// `history`: how many points there are before anything runs at once. Each lane has a source of its own.
   /// Every second lane backs up with a write-only key.
-  Crowd(std::uint64_t seed, std::size_t lanes, unsigned history);
+  /// `writers`: every second lane has a key that only writes, so that nothing that is stored may be encoded in another way.
+  Crowd(std::uint64_t seed, std::size_t lanes, unsigned history, bool writers);
 
   SimEnv env;
   Random random;
@@ -45,13 +46,14 @@ class Crowd {
   testing::AssertionResult goes_on();
 
   struct Tally {
-    std::uint64_t backups = 0, forgotten = 0, undeleted = 0, prunes = 0, packs_removed = 0, verifies = 0, reads = 0, healed = 0, kills = 0, conflicts = 0;
+    std::uint64_t backups = 0, forgotten = 0, undeleted = 0, prunes = 0, packs_removed = 0, folded = 0, turned = 0, verifies = 0, reads = 0, healed = 0, kills = 0, conflicts = 0;
   };
   Tally tally;
   std::vector<std::string> told;  ///< what ended, in order: the story of a failure
   std::string story();
 
  private:
+  const bool writers_;
   enum class Fate : std::uint8_t { kept, shelved, doomed };  ///< listed; at least forgotten, and can come back; may be gone
   struct Known {
     Fate fate = Fate::kept;

@@ -39,7 +39,7 @@ testing::AssertionResult run(std::uint64_t seed, Crowd::Tally& tally) {
   Random shape(seed * 0x9E3779B97F4A7C15u);
   const std::size_t lanes = 2 + below(shape, 3);
   constexpr std::size_t kCallsBetween[] = {1, 4, 20, 100};
-  Crowd crowd(seed, lanes, below(shape, 12) == 0 ? 17 : static_cast<unsigned>(2 + below(shape, 3)));
+  Crowd crowd(seed, lanes, below(shape, 12) == 0 ? 17 : static_cast<unsigned>(2 + below(shape, 3)), below(shape, 2) == 0);
   if (testing::Test::HasFailure()) return testing::AssertionFailure() << "the history failed";
   crowd.fences = below(shape, 4) == 0;
   const bool may_damage = below(shape, 5) == 0;
@@ -55,7 +55,7 @@ testing::AssertionResult run(std::uint64_t seed, Crowd::Tally& tally) {
   if (first && below(shape, 3) == 0) crowd.env.crash(below(shape, 2) == 0 ? Survive::nothing : Survive::coin);
   if (first) first = crowd.goes_on();
   const Crowd::Tally& t = crowd.tally;
-  tally.backups += t.backups, tally.forgotten += t.forgotten, tally.undeleted += t.undeleted, tally.prunes += t.prunes, tally.packs_removed += t.packs_removed;
+  tally.backups += t.backups, tally.forgotten += t.forgotten, tally.undeleted += t.undeleted, tally.prunes += t.prunes, tally.packs_removed += t.packs_removed, tally.folded += t.folded, tally.turned += t.turned;
   tally.verifies += t.verifies, tally.reads += t.reads, tally.healed += t.healed, tally.kills += t.kills, tally.conflicts += t.conflicts;
   return first;
 }
@@ -69,8 +69,8 @@ TEST(Interleavings, no_point_ever_names_a_chunk_that_is_not_there) {
     EXPECT_TRUE(run(seed, all));
   }
   const auto n = [](std::uint64_t number) { return static_cast<unsigned long long>(number); };
-  printf("%llu schedules: %llu backups, %llu forgotten, %llu taken back, %llu prunes that removed %llu packs, %llu verifies, %llu reads, %llu healed, %llu killed, %llu conflicts\n",
-         n(last - first + 1), n(all.backups), n(all.forgotten), n(all.undeleted), n(all.prunes), n(all.packs_removed), n(all.verifies), n(all.reads), n(all.healed), n(all.kills),
+  printf("%llu schedules: %llu backups, %llu forgotten, %llu taken back, %llu prunes that removed %llu packs, folded %llu segments and turned %llu, %llu verifies, %llu reads, %llu healed, %llu killed, %llu conflicts\n",
+         n(last - first + 1), n(all.backups), n(all.forgotten), n(all.undeleted), n(all.prunes), n(all.packs_removed), n(all.folded), n(all.turned), n(all.verifies), n(all.reads), n(all.healed), n(all.kills),
          n(all.conflicts));
 }
 

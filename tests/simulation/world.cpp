@@ -79,10 +79,11 @@ Status World::prune() {
   PruneOptions options;
   options.write = write;
   options.unused_percent_max = 1;
+  options.favour_newest = 0;
   Progress progress;
   pruned_ = true;
   TreeMarker marker(1);
-  HF_TRY(hf::prune(*vault, options, marker, progress));
+  turned += HF_TRY(hf::prune(*vault, options, marker, progress)).deltas_turned;
   return {};
 }
 

@@ -37,6 +37,7 @@ class World {
   bool shared;  ///< every second backup is made with a write-only key: every third seed
   WriteOptions write{.compression_level = 1, .pack_bytes = 64 * 1024};
   Problems problems;  ///< of the last backup
+  std::uint64_t turned = 0;       ///< segments stored against newer content
   std::uint64_t bytes_delta = 0;  ///< stored as what differs from older content, by all backups that reported success
   std::set<std::string> acknowledged;  ///< points of backups that reported success
 
