@@ -293,6 +293,7 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
     };
     std::map<WriterId, Tools> tools;  // bases of one writer's packs lie in packs of that writer
     bool more = false;
+    std::unordered_set<PackId> gone;  // a prune removes packs meanwhile
     for (TornPack& torn : torn_packs) {
       if (progress.stop_requested) return Error(Code::cancelled, "stopped", "the old index is still in use; run it again: holdfast rebuild");
       const std::size_t before = torn.found.segments.size();
@@ -302,9 +303,14 @@ Status rebuild_under_lease(Vault& vault, RebuildReport& report, Progress& progre
         own.chunks = std::make_unique<ChunkReader>(vault, *own.index);
         own.opener = std::make_unique<SegmentOpener>(vault, own.chunks.get());
       }
-      HF_TRY(read_torn(vault, torn, *own.opener));
+      if (const auto read = read_torn(vault, torn, *own.opener); !read) {
+        could_not_read(torn.id, read.error());
+        gone.insert(torn.id);
+        continue;
+      }
       more = more || torn.found.segments.size() > before;
     }
+    std::erase_if(torn_packs, [&](const TornPack& torn) { return gone.contains(torn.id); });
     std::vector<TornPack> waiting;
     for (TornPack& torn : torn_packs) {
       if (torn.without_base > 0 && more && round < kBaseDepthMax) {

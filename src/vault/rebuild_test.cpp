@@ -114,6 +114,49 @@ TEST_F(RebuildTest, torn_packs_are_read_segment_by_segment) {
   EXPECT_GE(report.packs_torn, 1u);
   EXPECT_EQ(readable(), chunks.size());
 }
+/// A prune may remove a pack that was listed, also a torn one, before any look at it.
+TEST_F(RebuildTest, a_torn_pack_that_goes_meanwhile_is_left_out) {
+  struct Vanishing final : ObjectStore {
+    Vanishing(std::unique_ptr<ObjectStore> b, ObjectName n, int nth) : base(std::move(b)), name(std::move(n)), left(nth) {}
+    std::unique_ptr<ObjectStore> base;
+    ObjectName name;
+    int left;
+    Result<std::unique_ptr<Upload>> create(ObjectKind kind) override { return base->create(kind); }
+    Result<std::unique_ptr<ObjectReader>> open(const ObjectName& asked) override {
+      if (asked == name && --left == 0) {
+        EXPECT_TRUE(base->remove(name));
+      }
+      return base->open(asked);
+    }
+    Status list(ObjectKind kind, const std::function<void(std::string_view, std::uint64_t)>& visit) override { return base->list(kind, visit); }
+    Status remove(const ObjectName& which) override { return base->remove(which); }
+    StoreTraits traits() const override { return base->traits(); }
+    std::string place() const override { return base->place(); }
+  };
+  backup(40, 30'000);
+  const std::size_t before = chunks.size();
+  Objects torn = objects();
+  std::optional<ObjectName> cut;
+  for (auto& [name, bytes] : torn)
+    if (name.kind == ObjectKind::pack && bytes.size() > 1'000'000 && !cut) {
+      bytes.resize(bytes.size() - 100);
+      cut = name;
+    }
+  ASSERT_TRUE(cut);
+  for (int nth = 1;; ++nth) {
+    auto store = std::make_unique<Vanishing>(store_of(torn), *cut, nth);
+    Vanishing& vanishing = *store;
+    auto opened = Vault::open(*env, std::move(store), {SlotKind::key_file, key});
+    ASSERT_TRUE(opened);
+    vault = std::move(*opened);
+    report = {};
+    const Status done = rebuild(*vault, report, progress);
+    ASSERT_TRUE(done) << done.error().message;
+    const bool went = std::exchange(vanishing.left, 0) <= 0;
+    EXPECT_EQ(readable(), went ? 0u : before) << nth;
+    if (!went) break;
+  }
+}
 TEST_F(RebuildTest, a_torn_pack_is_mended_from_its_parity_first_and_nothing_of_it_is_left_out) {
   backup(300, 30'000);
   const Objects bare = objects();

@@ -19,20 +19,24 @@ struct Rules {
   bool fence = true;
   bool decisions_in_turn = true;  ///< a decision counts only if nothing was decided since what it was based on was read
   bool follow_deltas = true;      ///< what a needed delta stands on is needed
+  bool least_deep = true;       ///< of several places one is kept that stands on least
   bool hold_up = true;            ///< what a delta stands on that stays is needed, whether a point needs it or not; more than the rule before
 };
 
-constexpr int kWriters = 3, kPrunes = 2, kPacks = 4, kDeltas = 2, kAlone = 2, kPending = 2, kPoints = 1 + kWriters;
+constexpr int kWriters = 3, kPrunes = 2, kPacks = 4, kDeltas = 2, kAlone = 2, kTurned = 2, kPending = 2, kPoints = 1 + kWriters;
 
-using Bits = std::uint8_t;  // a set of packs, points or sessions
+using Bits = std::uint16_t;  // a set of packs, points or sessions
 constexpr Bits bit(int i) { return static_cast<Bits>(1u << i); }
 constexpr Bits meet(int a, int b) { return static_cast<Bits>(a & b); }
 
-/// Packs by what they hold: the old content; the new content, as what differs from the old one; the new content alone.
-constexpr Bits kOld = 0x0f, kDelta = 0x30, kNewAlone = 0xc0, kNew = kDelta | kNewAlone;
-static_assert(kPacks + kDeltas + kAlone == 8);
+/// Packs by what they hold: the old content alone; the new content, as what differs from the old one; the new content alone; the old
+/// content, as what differs from the new one.
+constexpr Bits kOldAlone = 0x0f, kDelta = 0x30, kNewAlone = 0xc0, kTurnedDelta = 0x300, kNew = kDelta | kNewAlone, kOld = kOldAlone | kTurnedDelta;
+static_assert(kPacks + kDeltas + kAlone + kTurned == 10);
 
-constexpr bool has_new(Bits packs) { return (packs & kNewAlone) || ((packs & kDelta) && (packs & kOld)); }
+/// Each on the other is nothing to begin with.
+constexpr bool has_new(Bits packs) { return (packs & kNewAlone) || ((packs & kDelta) && (packs & kOldAlone)); }
+constexpr bool has_old(Bits packs) { return (packs & kOldAlone) || ((packs & kTurnedDelta) && (packs & kNewAlone)); }
 
 enum class PointState : std::uint8_t { absent, there, fenced };
 
@@ -60,12 +64,13 @@ struct Store {
   std::array<std::uint8_t, kWriters> lease_epoch{};
   std::array<PointState, kPoints> points{PointState::there};  // 0 is the old point, then the writers'
   Record record;
-  std::uint8_t packs_made = 1, deltas_made = 0, alone_made = 0;
+  std::uint8_t packs_made = 1, deltas_made = 0, alone_made = 0, turned_made = 0;
   Bits unlisted = 0;  // deltas that no index run tells of: their session has not ended, or was fenced
   /// Adds a pack; false where the model has no room for it.
   bool add_pack(Bits kind) {
-    std::uint8_t& made = kind == kOld ? packs_made : kind == kDelta ? deltas_made : alone_made;
-    const int first = kind == kOld ? 0 : kind == kDelta ? kPacks : kPacks + kDeltas, room = kind == kOld ? kPacks : kind == kDelta ? kDeltas : kAlone;
+    std::uint8_t& made = kind == kOldAlone ? packs_made : kind == kDelta ? deltas_made : kind == kNewAlone ? alone_made : turned_made;
+    const int first = kind == kOldAlone ? 0 : kind == kDelta ? kPacks : kind == kNewAlone ? kPacks + kDeltas : kPacks + kDeltas + kAlone;
+    const int room = kind == kOldAlone ? kPacks : kind == kDelta ? kDeltas : kind == kNewAlone ? kAlone : kTurned;
     if (made == room) return false;
     packs = static_cast<Bits>(packs | bit(first + made++));
     return true;
@@ -136,12 +141,15 @@ class Explorer {
   /// Field by field: padding has no part in it.
   static std::string key_of(const State& s) {
     std::string k;
-    const auto add = [&](auto v) { k.push_back(static_cast<char>(v)); };
+    const auto add = [&](auto v) {
+      k.push_back(static_cast<char>(v));
+      if constexpr (sizeof v > 1) k.push_back(static_cast<char>(v >> 8));
+    };
     const auto add_record = [&](const Record& r) {
       add(r.number), add(r.condemned);
       for (const Retirement& p : r.pending) add(p.epoch), add(p.packs), add(p.marked);
     };
-    add(s.store.packs), add(s.store.leases), add(s.store.packs_made), add(s.store.deltas_made), add(s.store.alone_made), add(s.store.unlisted);
+    add(s.store.packs), add(s.store.leases), add(s.store.packs_made), add(s.store.deltas_made), add(s.store.alone_made), add(s.store.turned_made), add(s.store.unlisted);
     for (auto e : s.store.lease_epoch) add(e);
     for (auto p : s.store.points) add(p);
     add_record(s.store.record);
@@ -153,7 +161,7 @@ class Explorer {
   static bool wants_new(const State& s, int point) { return point > 0 && s.writers[static_cast<std::size_t>(point - 1)].wants_new; }
   static std::string broken(const State& s) {
     for (int i = 0; i < kPoints; ++i)
-      if (s.store.points[static_cast<std::size_t>(i)] == PointState::there && !(wants_new(s, i) ? has_new(s.store.packs) : (s.store.packs & kOld) != 0))
+      if (s.store.points[static_cast<std::size_t>(i)] == PointState::there && !(wants_new(s, i) ? has_new(s.store.packs) : has_old(s.store.packs)))
         return "point " + std::to_string(i) + " has lost its data";
     return "";
   }
@@ -230,13 +238,15 @@ class Explorer {
         const Bits there = meet(store.packs, ~w.absent);
         // What a delta stands on is looked for where some pack is distrusted; else the index is believed.
         const bool trusts = meet(w.absent, store.packs) == 0;
-        if (w.wants_new && (there & kOld)) store.unlisted = meet(store.unlisted, ~there);  // it takes them over, and lists them
-        w.found = w.wants_new ? has_new(there) || (trusts && (there & kDelta & ~store.unlisted)) : w.parent || (there & kOld);
+        if (w.wants_new && has_old(there)) store.unlisted = meet(store.unlisted, ~there);  // it takes them over, and lists them
+        const Bits listed = meet(there, ~store.unlisted);
+        if (w.wants_new) w.found = has_new(there) || (trusts && (listed & kDelta));
+        else w.found = w.parent || has_old(there) || (trusts && (listed & kTurnedDelta));
         if (w.found) return go(6, "found the content");
-        return w.wants_new && (there & kOld) ? go(11, "chose a base") : go(5, "did not find the content");
+        return w.wants_new && has_old(there) ? go(11, "chose a base") : go(5, "did not find the content");
       }
       case 5:
-        if (store.add_pack(w.wants_new ? kNewAlone : kOld)) go(6, "stored the content");
+        if (store.add_pack(w.wants_new ? kNewAlone : kOldAlone)) go(6, "stored the content");
         return;
       case 11:
         w.made = static_cast<Bits>(~store.packs);
@@ -261,58 +271,90 @@ class Explorer {
 
   /// Of equal places one is kept; which one may differ between prunes.
   static Bits one_of(Bits packs, int prune) {
-    int at = prune % 2 == 1 ? 7 : 0;
+    int at = prune % 2 == 1 ? 9 : 0;
     while (packs != 0 && !(packs & bit(at))) at += prune % 2 == 1 ? -1 : 1;
     return packs == 0 ? Bits{0} : bit(at);
+  }
+  /// What of the contents is needed, and what these stand on as far as deltas in `used` tell.
+  struct Need {
+    bool old_content = false, new_content = false;
+  };
+  Need follow(Need need, Bits used) const {
+    const bool was_old = need.old_content;
+    if (need.new_content && (used & kDelta)) need.old_content = true;
+    if ((was_old || need.old_content) && (used & kTurnedDelta)) need.new_content = true;
+    if (need.new_content && (used & kDelta)) need.old_content = true;
+    return need;
+  }
+  /// What a pack that stays makes needed, whether a point needs it or not.
+  static Need held_up(Need need, Bits stays) {
+    need.old_content = need.old_content || (stays & kDelta);
+    need.new_content = need.new_content || (stays & kTurnedDelta);
+    return need;
+  }
+  /// Of the places in these packs those that are kept first.
+  Bits first_of(Bits packs, Bits alone, Bits delta) const {
+    const Bits first = rules_.least_deep ? alone : delta, second = rules_.least_deep ? delta : alone;
+    return meet(packs, (packs & first) ? first : second);
   }
   template <class Next>
   void decide_what_goes(const State& s, int i, Next&& next) const {
     const Prune& p = s.prunes[static_cast<std::size_t>(i)];
     const Bits there = meet(s.store.packs, ~p.read.absent()), listed = meet(s.store.packs, ~s.store.unlisted);
-    const bool new_needed = needed(s, p.marked, true), old_needed = needed(s, p.marked, false);
-    const auto with = [&](const State& now, Bits kept, bool folds, bool copy_old, const std::string& what) {
+    const Need by_points{needed(s, p.marked, false), needed(s, p.marked, true)};
+    // A delta that is only retired may be needed again.
+    const Bits known = meet(listed, ~p.read.condemned);
+    const auto retire = [&](const State& now, Bits kept, const std::string& what) {
       State n = now;
       Prune& q = n.prunes[static_cast<std::size_t>(i)];
-      // A delta that is only retired may be needed again; one that is folded is not.
-      const bool used = new_needed && !folds && (listed & ~p.read.condemned & kDelta);
-      const bool stands = (rules_.follow_deltas && used) || (rules_.hold_up && (kept & listed & kDelta));
-      if (old_needed || stands) {
-        if (copy_old && !((there & kOld) && n.store.add_pack(kOld))) return;
-        if (!copy_old) kept = static_cast<Bits>(kept | one_of(meet(there, kOld), i));
-      } else if (copy_old) {
-        return;
-      }
       q.retire = meet(there, ~kept);
       q.step = q.retire != 0 ? 4 : 5;
-      next(n, "prune " + std::to_string(i) + " looked at the packs, " + what + (copy_old ? ", copied the old content" : ""));
+      next(n, "prune " + std::to_string(i) + " looked at the packs, " + what);
     };
-    for (const bool copy_old : {false, true}) {
-      if (!new_needed) {
-        with(s, 0, false, copy_old, "needs no new content");
-        if (there & kDelta) with(s, meet(there, kDelta), false, copy_old, "left deltas that nobody needs");
-        continue;
+    // `made`: kinds of packs that hold what is needed already; `left`: deltas that nobody needs, and that stay; `copies`: the old
+    // content is copied from where it lies alone.
+    const auto with = [&](const State& now, Bits made, Bits left, bool copies, const std::string& what) {
+      Need need = by_points;
+      // One that is folded stands on nothing any more.
+      if (rules_.follow_deltas) need = follow(need, meet(known, (made & kNewAlone) && !(made & kTurnedDelta) ? ~kDelta : ~0));
+      State n = now;
+      Bits kept = left;
+      for (int round = 0; round < 3; ++round) {
+        if (rules_.hold_up) need = held_up(need, meet(kept, listed));
+        if (need.new_content && !(made & kNew) && !(kept & kNew)) kept = static_cast<Bits>(kept | one_of(first_of(meet(there, listed), kNewAlone, kDelta), i));
+        if (need.old_content && !copies && !(made & kOld) && !(kept & kOld)) kept = static_cast<Bits>(kept | one_of(first_of(there, kOldAlone, kTurnedDelta), i));
       }
-      const Bits places = (there & kNewAlone) ? kNewAlone : kNew;  // the least deep
-      with(s, one_of(meet(meet(there, listed), places), i), false, copy_old, "kept the new content");
-      // Only where no other place is left: the index tells of none that is retired.
+      if (copies && (!need.old_content || !(there & kOldAlone) || !n.store.add_pack(kOldAlone))) return;
+      retire(n, kept, what + (copies ? ", copied the old content" : ""));
+    };
+    // Only where no other place is left: the index tells of none that is retired.
+    const Bits elsewhere = meet(known, ~there);
+    const bool new_is_delta = (there & listed & kDelta) && !(there & kNewAlone) && has_new(there) && (elsewhere & kNew) == 0;
+    for (const bool copies : {false, true}) {
+      with(s, 0, 0, copies, "kept what is needed");
+      if (!by_points.new_content && (there & kDelta)) with(s, 0, meet(there, kDelta), copies, "left deltas that nobody needs");
+      if (!by_points.old_content && (there & kTurnedDelta)) with(s, 0, meet(there, kTurnedDelta), copies, "left turned deltas that nobody needs");
       State folded = s;
-      const Bits elsewhere = meet(listed & kNew, ~p.read.condemned & ~there);
-      if ((there & listed & kDelta) && !(there & kNewAlone) && elsewhere == 0 && has_new(there) && folded.store.add_pack(kNewAlone)) with(folded, 0, true, copy_old, "folded the delta");
+      if (by_points.new_content && new_is_delta && folded.store.add_pack(kNewAlone)) with(folded, kNewAlone, 0, copies, "folded the delta");
     }
+    State turned = s;
+    if (by_points.new_content && new_is_delta && (there & listed & kOldAlone) && turned.store.add_pack(kNewAlone) && turned.store.add_pack(kTurnedDelta))
+      with(turned, kNewAlone | kTurnedDelta, 0, false, "turned the delta round");
   }
   /// What of a retirement is needed after all.
   Bits comes_back(const State& s, const Prune& p, const Retirement& r) const {
     const Bits mine = meet(r.packs, s.store.packs), listed = meet(s.store.packs, ~s.store.unlisted), elsewhere = meet(listed, ~p.read.absent());
+    Need need{needed(s, p.since, false), needed(s, p.since, true)};
+    // Whatever delta the index tells of counts as the place.
+    const Bits known = meet(listed, ~p.read.condemned);
     Bits back = 0;
-    bool old_needed = needed(s, p.since, false);
-    if (needed(s, p.since, true)) {
-      if (!has_new(elsewhere)) back = static_cast<Bits>(back | (mine & kNew));
-      // Whatever delta the index tells of counts as the place.
-      old_needed = old_needed || (rules_.follow_deltas && (listed & ~p.read.condemned & kDelta));
+    for (int round = 0; round < 3; ++round) {
+      if (rules_.follow_deltas) need = follow(need, known);
+      // What other retirements have given up may come back yet.
+      if (rules_.hold_up) need = held_up(need, meet(known, ~meet(mine, ~back)));
+      if (need.new_content && !has_new(elsewhere)) back = static_cast<Bits>(back | (mine & kNew));
+      if (need.old_content && !has_old(elsewhere)) back = static_cast<Bits>(back | (mine & kOld));
     }
-    // What other retirements have given up may come back yet.
-    old_needed = old_needed || (rules_.hold_up && (listed & ~p.read.condemned & ~(mine & ~back) & kDelta));
-    if (old_needed && !(elsewhere & kOld)) back = static_cast<Bits>(back | (mine & kOld));
     return back;
   }
 

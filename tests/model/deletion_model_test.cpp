@@ -36,7 +36,8 @@ const Without kWithout[] = {
     {"waiting_for_sessions", {.wait_for_sessions = false}},    {"looking_at_points_since", {.look_at_points_since = false}},
     {"epochs_after_the_lease", {.epochs_after_lease = false}}, {"the_parent_after_the_lease", {.parent_after_lease = false}},
     {"the_fence", {.fence = false}},                           {"decisions_in_turn", {.decisions_in_turn = false}},
-    {"holding_up_deltas_that_stay", {.hold_up = false}},       {"any_care_for_deltas", {.follow_deltas = false, .hold_up = false}},
+    {"the_least_deep_place", {.least_deep = false}},           {"holding_up_deltas_that_stay", {.hold_up = false}},
+         {"any_care_for_deltas", {.follow_deltas = false, .hold_up = false}},
 };
 class DeletionModelWithout : public testing::TestWithParam<Without> {};
 TEST_P(DeletionModelWithout, a_point_loses_its_data) {
