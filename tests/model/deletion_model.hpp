@@ -19,7 +19,7 @@ struct Rules {
   bool fence = true;
   bool decisions_in_turn = true;  ///< a decision counts only if nothing was decided since what it was based on was read
   bool follow_deltas = true;      ///< what a needed delta stands on is needed
-  bool least_deep = true;       ///< of several places one is kept that stands on least
+  bool footing = true;          ///< of several places one is kept that stands on least, and only what opens counts as a place
   bool hold_up = true;            ///< what a delta stands on that stays is needed, whether a point needs it or not; more than the rule before
 };
 
@@ -99,6 +99,15 @@ struct State {
   Store store;
   std::array<Writer, kWriters> writers;
   std::array<Prune, kPrunes> prunes;
+  /// The first writer has backed up the old content, the second the new one as a delta: both are needed from here on.
+  static State after_two_backups() {
+    State s;
+    s.writers[0].step = s.writers[1].step = 8;
+    s.writers[1].wants_new = true;
+    s.store.add_pack(kDelta);
+    s.store.points[1] = s.store.points[2] = PointState::there;
+    return s;
+  }
 };
 
 class Explorer {
@@ -106,8 +115,8 @@ class Explorer {
   /// At most kWriters and kPrunes.
   Explorer(Rules rules, int writers, int prunes) : rules_(rules), writers_(writers), prunes_(prunes) {}
   /// Empty where every state is right; else what is wrong, with the steps that led there.
-  std::string run(std::size_t states_max) {
-    add(State(), 0, "");
+  std::string run(std::size_t states_max, const State& from = {}) {
+    add(from, 0, "");
     while (!open_.empty()) {
       const std::uint32_t at = open_.back();
       open_.pop_back();
@@ -294,7 +303,7 @@ class Explorer {
   }
   /// Of the places in these packs those that are kept first.
   Bits first_of(Bits packs, Bits alone, Bits delta) const {
-    const Bits first = rules_.least_deep ? alone : delta, second = rules_.least_deep ? delta : alone;
+    const Bits first = rules_.footing ? alone : delta, second = rules_.footing ? delta : alone;
     return meet(packs, (packs & first) ? first : second);
   }
   template <class Next>
@@ -352,8 +361,8 @@ class Explorer {
       if (rules_.follow_deltas) need = follow(need, known);
       // What other retirements have given up may come back yet.
       if (rules_.hold_up) need = held_up(need, meet(known, ~meet(mine, ~back)));
-      if (need.new_content && !has_new(elsewhere)) back = static_cast<Bits>(back | (mine & kNew));
-      if (need.old_content && !has_old(elsewhere)) back = static_cast<Bits>(back | (mine & kOld));
+      if (need.new_content && !(rules_.footing ? has_new(elsewhere) : (elsewhere & kNew) != 0)) back = static_cast<Bits>(back | (mine & kNew));
+      if (need.old_content && !(rules_.footing ? has_old(elsewhere) : (elsewhere & kOld) != 0)) back = static_cast<Bits>(back | (mine & kOld));
     }
     return back;
   }
