@@ -188,6 +188,26 @@ TEST_F(PruneTest, a_rebuild_after_a_prune_brings_no_dead_point_back) {
   all_points_are_whole();
 }
 
+/// A rebuild may have read a copy of the point before its pack went, and puts it back.
+TEST_F(PruneTest, a_verdict_stays_as_long_as_somebody_may_bring_the_point_back) {
+  env.put_file("/source/file", noise(100'000, 1));
+  const PointId old = backup();
+  env.put_file("/source/file", noise(100'000, 2));
+  backup();
+  forget_now(old);
+  PointId rebuild;
+  rebuild.bytes.fill(7);
+  auto lease = HeldLease::begin(*vault, rebuild);
+  ASSERT_TRUE(lease);
+  for (int i = 0; i < 3; ++i) {
+    run();
+    EXPECT_TRUE(reaped_points(*vault)->contains(old));
+  }
+  ASSERT_TRUE(lease->end());
+  for (int i = 0; i < 2; ++i) run();
+  EXPECT_FALSE(reaped_points(*vault)->contains(old));
+}
+
 TEST_F(PruneTest, many_small_packs_become_few) {
   for (unsigned i = 0; i < 40; ++i) {
     env.put_file("/source/" + std::to_string(i), noise(3'000, i));

@@ -100,6 +100,7 @@ class Pruner {
   ObjectStore* stripes_ = nullptr;      // null: there are none to be kept
   StripeOptions stripe_options_;
   bool may_encode_anew_ = true;
+  bool busy_ = false;                   // other sessions ran when we decided
   bool nothing_lost_ = false;           // every chunk that points need was found in a pack that is there
 };
 
@@ -353,7 +354,7 @@ Status Pruner::pass_sentences() {
 
 Result<bool> Pruner::retire() {
   const EpochRecord before = HF_TRY(newest_epoch(vault_));
-  const bool busy = !HF_TRY(sessions_before(UINT64_MAX)).empty();
+  const bool busy = busy_ = !HF_TRY(sessions_before(UINT64_MAX)).empty();
   const std::vector<const RecoveryPoint*> points = HF_TRY(existing_points(vault_, book_));
   const auto index = HF_TRY(Index::load(vault_));
   auto shares = HF_TRY(shares_of(vault_, *index, points));
@@ -514,7 +515,8 @@ Result<PruneReport> Pruner::run() {
     const std::uint64_t restored_before = report_.packs_restored;
     HF_TRY(remove_retired());
     // When nothing waits, and nothing came back, no pack can hold a copy of a point that was removed: its tombstone has
-    // done its work.
+    // done its work. Unless somebody else is at work: a rebuild may have read a copy, and put it back, and who was killed may have
+    // left one in a pack that no run tells of.
     const EpochRecord left = HF_TRY(newest_epoch(vault_));
     if (!left.retired.empty() || !left.condemned.empty()) {
       for (const auto& [pack, bytes] : HF_TRY(list_pack_sizes(vault_.store()))) {
@@ -523,7 +525,7 @@ Result<PruneReport> Pruner::run() {
         report_.bytes_waiting += bytes;
       }
     }
-    if (report_.packs_waiting == 0 && report_.packs_restored == restored_before) {
+    if (report_.packs_waiting == 0 && report_.packs_restored == restored_before && !busy_ && HF_TRY(sessions_before(UINT64_MAX)).empty()) {
       std::vector<PointId> gone;
       for (const PointId& p : HF_TRY(reaped_points(vault_)))
         if (const auto there = vault_.store().open({ObjectKind::point, p.hex()}); !there && there.error().code == Code::not_found) gone.push_back(p);
