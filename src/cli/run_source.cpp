@@ -227,6 +227,7 @@ Result<std::optional<PruneReport>> SourceRunner::prune_if_due() {
   }
   if (!due) return none;
   PruneOptions options;
+  options.jobs = in_.settings.jobs;
   StripePlace stripes = HF_TRY(find_stripes(in_, vault->store(), ""));
   if (stripes.problem) return std::move(*stripes.problem);
   if (stripes.own) options.stripes_elsewhere = stripes.store;

@@ -103,7 +103,9 @@ Result<int> run_forget(Invocation& in) {
   if (then_prune) {
     ProgressView view(in.out, in.env, in.progress, "prune");
     TreeMarker marker(in.settings.jobs);
-    const auto done = prune(changed, {}, marker, in.progress);
+    PruneOptions options;
+    options.jobs = in.settings.jobs;
+    const auto done = prune(changed, options, marker, in.progress);
     view.stop();
     if (!done) return done.error();
     answer["prune"] = json_of_prune(*done, dry);

@@ -24,6 +24,7 @@ Result<int> run(Invocation& in) {
     options.recompress_level = static_cast<int>(*level);
   }
   if (in.flag("favour-newest")) options.favour_newest = 0.25;
+  options.jobs = in.settings.jobs;
   const auto vault = HF_TRY(open_vault(in));
   options.keep_stripes = !in.flag("without-stripes");
   StripePlace stripes;

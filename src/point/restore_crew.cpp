@@ -1,7 +1,8 @@
 #include "point/restore_crew.hpp"
 
 #include <algorithm>
-#include <exception>
+
+#include "base/without_throwing.hpp"
 
 namespace hf {
 
@@ -42,15 +43,13 @@ void Crew::take_tasks(unsigned worker) {
     count = count_;
   }
   for (std::size_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count;) {
-    try {
+    const Status done = without_throwing([&]() -> Status {
       (*task)(worker, i);
-    } catch (const std::bad_alloc&) {
-      Lock lock(mutex_);
-      failed_ = Error(Code::internal, "out of memory", "fewer workers need less: --jobs 1");
-    } catch (const std::exception& problem) {
-      Lock lock(mutex_);
-      failed_ = Error(Code::internal, std::string("a library failed unexpectedly: ") + problem.what());
-    }
+      return {};
+    });
+    if (done) continue;
+    Lock lock(mutex_);
+    failed_ = done.error();
   }
 }
 

@@ -43,40 +43,39 @@ Status PackWriter::append_frame(SealedKind kind, ByteView begin, ByteView rest) 
   return append(frame);
 }
 
-Status PackWriter::add_segment(std::span<const NewChunk> chunks, ByteView plain, Compressor& compressor, const DeltaPrefix* prefix) {
+PackedSegment pack_segment(std::span<const NewChunk> chunks, ByteView plain, Compressor& compressor, const DeltaPrefix* prefix) {
   HF_ASSERT(chunks.size() <= kChunksPerSegmentMax && plain.size() <= kSegmentPlainMax);
-  SegmentInfo info;
+  PackedSegment out;
   SegmentHead head;
-  info.plain_bytes = head.plain_bytes = static_cast<std::uint32_t>(plain.size());
+  out.info.plain_bytes = head.plain_bytes = static_cast<std::uint32_t>(plain.size());
   for (const NewChunk& c : chunks) {
     head.chunk_bytes.push_back(c.bytes);
-    info.chunks.emplace_back(c.id, c.bytes);
+    out.info.chunks.emplace_back(c.id, c.bytes);
   }
   const Compressor::Packed packed = prefix != nullptr ? compressor.compress_against(prefix->bytes, plain) : Compressor::Packed{compressor.compress(plain)};
-  if (packed.against) info.bases = head.bases = {prefix->bases.begin(), prefix->bases.end()};
+  if (packed.against) out.info.bases = head.bases = {prefix->bases.begin(), prefix->bases.end()};
   head.compressed = packed.frame.has_value();
-  const ByteView payload = packed.frame.value_or(plain);
-  head_.clear();
-  head.encode(head_);
-  info.offset = static_cast<std::uint32_t>(offset_);
-  info.stored_bytes = static_cast<std::uint32_t>(FrameHeader::kBytes + head_.size() + payload.size() + Aead::kTagBytes);
-  HF_TRY(append_frame(SealedKind::segment, head_, payload));
-  plain_bytes_ += plain.size();
-  chunks_ += info.chunks.size();
-  directory_.segments.push_back(std::move(info));
-  return {};
+  out.payload = packed.frame.value_or(plain);
+  head.encode(out.head);
+  return out;
 }
 
-Status PackWriter::add_body(const SegmentInfo& from, ByteView body) {
-  SegmentInfo info = from;
+Status PackWriter::add(SegmentInfo info, ByteView head, ByteView payload) {
   info.offset = static_cast<std::uint32_t>(offset_);
-  info.stored_bytes = static_cast<std::uint32_t>(FrameHeader::kBytes + body.size() + Aead::kTagBytes);
-  HF_TRY(append_frame(SealedKind::segment, {}, body));
+  info.stored_bytes = static_cast<std::uint32_t>(FrameHeader::kBytes + head.size() + payload.size() + Aead::kTagBytes);
+  HF_TRY(append_frame(SealedKind::segment, head, payload));
   plain_bytes_ += info.plain_bytes;
   chunks_ += info.chunks.size();
   directory_.segments.push_back(std::move(info));
   return {};
 }
+
+Status PackWriter::add_segment(std::span<const NewChunk> chunks, ByteView plain, Compressor& compressor, const DeltaPrefix* prefix) {
+  PackedSegment packed = pack_segment(chunks, plain, compressor, prefix);
+  return add(std::move(packed.info), packed.head, packed.payload);
+}
+
+Status PackWriter::add_body(const SegmentInfo& from, ByteView body) { return add(from, {}, body); }
 
 Status PackWriter::add_replica(const ObjectName& name, ByteView object) {
   const Buffer body = encode_replica(name, object);

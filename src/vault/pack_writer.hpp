@@ -26,6 +26,15 @@ struct DeltaPrefix {
   ByteView bytes;
 };
 
+/// A segment before it is sealed.
+struct PackedSegment {
+  SegmentInfo info;    ///< but for where it will lie
+  Buffer head;
+  ByteView payload;    ///< a loan of the plaintext, or of the compressor
+};
+/// `plain` is the concatenation of `chunks`. Against `prefix` where that is clearly smaller; the bases in what comes out tell.
+PackedSegment pack_segment(std::span<const NewChunk> chunks, ByteView plain, Compressor& compressor, const DeltaPrefix* prefix = nullptr);
+
 /// Compresses, seals and appends segment by segment; holds one segment, never the pack. One thread at a time.
 /// Crash: nothing is visible before finish(); after it the pack is durable and whole. Its parity, where the vault wants any,
 /// comes after the pack; if it does not come, the pack is unprotected and nothing worse.
@@ -34,11 +43,11 @@ class PackWriter {
   /// `scratch`: memory of an earlier one, so that the kernel need not find new; see take_scratch().
   static Result<std::unique_ptr<PackWriter>> begin(Vault& vault, PackClass pack_class, ScratchBuffer scratch = {});
 
-  /// `plain` is the concatenation of `chunks`; both are only read.
-  /// Against `prefix` where that is clearly smaller; last_segment() tells.
+  /// As pack_segment() makes it; last_segment() tells.
   Status add_segment(std::span<const NewChunk> chunks, ByteView plain, Compressor& compressor, const DeltaPrefix* prefix = nullptr);
   const SegmentInfo& last_segment() const { return directory_.segments.back(); }
-  /// A segment of another pack, as SegmentOpener::open_body() gave it; `from` is what its directory tells.
+  /// A segment of another pack, as SegmentOpener::open_body() gave it, or head and payload of a packed one; `from` is what its
+  /// directory tells.
   Status add_body(const SegmentInfo& from, ByteView body);
   /// A copy of a small object, as stored, to be found by `rebuild` when all but the packs is gone.
   Status add_replica(const ObjectName& name, ByteView object);
@@ -54,6 +63,7 @@ class PackWriter {
   PackWriter(Vault& vault, PackClass pack_class)
       : vault_(vault), class_(pack_class), parity_(ParityStream::begin(vault.store())), name_(parity_ ? parity_->block_digests() : nullptr) {}
   Status append(ByteView bytes);
+  Status add(SegmentInfo info, ByteView head, ByteView payload);
   /// Seals a plaintext in two parts into a frame with the next ordinal and appends it.
   Status append_frame(SealedKind kind, ByteView begin, ByteView rest);
 
@@ -67,9 +77,7 @@ class PackWriter {
   PackDirectory directory_;
   std::uint64_t offset_ = 0;
   std::uint64_t plain_bytes_ = 0, chunks_ = 0;
-  // Scratch:
-  Buffer head_;
-  ScratchBuffer sealed_;
+  ScratchBuffer sealed_;  // scratch
 };
 
 /// A replica frame's body, in clear: what it holds protects itself. SHA-256 of the rest comes first.

@@ -463,7 +463,7 @@ Result<bool> Pruner::retire() {
     const bool copies = renew_copies && share.writer.is_zero();
     if (share.plan.repack.empty() && !copies) continue;
     const auto as_maker = vault_.writing_as(share.writer);
-    const auto repacked = repack(*as_maker, *share.index, share.plan, write, copies ? &to_copy : nullptr, walk_newest, progress_);
+    const auto repacked = repack(*as_maker, *share.index, share.plan, write, options_.jobs, copies ? &to_copy : nullptr, walk_newest, progress_);
     if (!repacked && HF_TRY(was_overtaken(repacked.error(), before))) return false;
     if (!repacked && repacked.error().code == Code::corrupt && (share.plan.deltas_folded > 0 || !share.plan.turns.empty())) {
       may_encode_anew_ = false;  // a delta that can't be read need not be

@@ -30,6 +30,7 @@ struct PruneOptions {
   /// this share of a pack (vault/turning.hpp). Absent: nothing is.
   std::optional<double> favour_newest;
   WriteOptions write;
+  unsigned jobs = 1;                            ///< threads; what comes out is the same
   bool keep_stripes = true;                     ///< false: packs go, whatever stripe needs them
   ObjectStore* stripes_elsewhere = nullptr;     ///< where the vault's stripes lie, if not in the vault; a loan
 };

@@ -94,7 +94,11 @@ struct RepackResult {
 using WalkNewest = std::function<Status(const std::function<Status(const ChunkRef&)>& visit)>;
 /// Copies, and writes an index run of the copies: everything is durable when it returns. Segments that are live as a whole
 /// are sealed anew as they are, others are compressed anew: what is left of a delta against what it stood on, what is to be
-/// folded alone. Where something is turned, `walk_newest` tells the order in which their content comes, before all else. With `copies_for`, also copies of the description, the key slots and these points. Crash: chunks stored twice, nothing else. One thread: the same plan gives the same sizes.
-Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, const WriteOptions& options, const std::vector<PointId>* copies_for, const WalkNewest& walk_newest, Progress& progress);
+/// folded alone. Where something is turned, `walk_newest` tells the order in which their content comes, before all else. With
+/// `copies_for`, also copies of the description, the key slots and these points. Crash: chunks stored twice, nothing else; what
+/// is turned after what it stands on. `jobs` threads read and compress, the caller's writes: the same plan gives the same packs,
+/// with however many. Memory: about 8 MiB for each, and 32 MiB of opened segments.
+Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, const WriteOptions& options, unsigned jobs, const std::vector<PointId>* copies_for, const WalkNewest& walk_newest,
+                            Progress& progress);
 
 }  // namespace hf

@@ -270,12 +270,13 @@ void Crowd::damage() {
   damages = true;
   std::vector<std::string> packs;
   for (const std::string& path : env.paths_below(std::string(kVault) + "/packs"))
-    if (env.get_file(path)) packs.push_back(path);
+    if (env.get_file(path) && hits_[path] < kHitsMax) packs.push_back(path);
   if (packs.empty()) return;
   const std::string path = packs[below(random, packs.size())];
   std::string content = *env.get_file(path);
   content[below(random, content.size())] ^= static_cast<char>(1 << below(random, 8));
   env.put_file(path, content, 0600);
+  ++hits_[path];
   told.push_back("damaged: " + path);
 }
 

@@ -53,6 +53,7 @@ class Crowd {
   std::string story();
 
  private:
+  static constexpr int kHitsMax = 2;  // more blocks of a pack than its parity mends may be hit by more
   const bool writers_;
   enum class Fate : std::uint8_t { kept, shelved, doomed };  ///< listed; at least forgotten, and can come back; may be gone
   struct Known {
@@ -68,6 +69,7 @@ class Crowd {
   void judge(Program& program, const std::string& what, const Status& status, std::initializer_list<Code> excused = {});
 
   std::uint64_t attempts_ = 0;
+  std::map<std::string, int> hits_;  // by path: how often a pack was damaged
   int rebuilding_ = 0;
   std::map<std::string, std::shared_ptr<const Tree>> seen_;  // by the tag of the attempt
   std::map<std::string, Known> points_;                      // by id, of backups that reported success
