@@ -140,10 +140,21 @@ Result<std::vector<FoldGroup>> TreeMarker::fold(const Vault& vault, const Index&
   return worth_folding(index, graph_, deltas.packs, by_points, needed, counts);
 }
 
-Result<std::vector<TurnGroup>> TreeMarker::turn(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> newest,
-                                                const std::function<bool(const PackId&)>& counts, const MayTurn& may_turn) {
+Result<Turnable> TreeMarker::turn(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> newest, const std::function<bool(const PackId&)>& counts,
+                                  const MayTurn& may_turn) {
   const KnownDeltas deltas = HF_TRY(learn_deltas(vault, index));
-  return worth_turning(index, graph_, deltas.packs, marks_below(newest), counts, may_turn);
+  // What stands on what in a pack that nobody can look into might come to lie too deep, should it come back.
+  if (deltas.packs.size() < index.packs().size()) return Turnable();
+  const auto order = [&](std::vector<std::uint32_t>& part) -> Status {
+    std::uint64_t at = 0;
+    return for_each_content(vault, index, newest, [&](const ChunkRef& ref) -> Status {
+      const auto n = graph_.find(ChunkKey::of(ref.id));
+      if (n && *n < part.size()) part[*n] = static_cast<std::uint32_t>(at / kLaidPartBytes);
+      at += ref.bytes;
+      return {};
+    });
+  };
+  return worth_turning(index, graph_, deltas.packs, marks_below(newest), order, counts, may_turn);
 }
 
 Status TreeMarker::for_each_content(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<Status(const ChunkRef&)>& visit) {

@@ -20,7 +20,7 @@ class TreeMarker final : public Marker {
               const ClaimSet* alone = nullptr) override;
   Result<bool> hold_up(const Vault& vault, const Index& index, const std::function<NeedGraph::Standing(const PackId&)>& standing, ClaimSet& live, const ClaimSet* alone = nullptr) override;
   Result<std::vector<FoldGroup>> fold(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<bool(const PackId&)>& counts) override;
-  Result<std::vector<TurnGroup>> turn(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> newest, const std::function<bool(const PackId&)>& counts,
+  Result<Turnable> turn(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> newest, const std::function<bool(const PackId&)>& counts,
                                       const MayTurn& may_turn) override;
   Status for_each_content(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<Status(const ChunkRef&)>& visit) override;
   Result<Footing> footing(const Vault& vault, const Index& index, const std::function<bool(const PackId&)>& counts) override;

@@ -123,7 +123,10 @@ Result<std::shared_ptr<const PackDirectory>> ChunkReader::directory(const PackId
 
 std::shared_ptr<const OpenedSegment> ChunkReader::kept(const SegmentKey& key, const Unfolding& unfolding) {
   const auto at = by_key_.find(key);
-  if (at == by_key_.end() || (unfolding.identifies_bases && !at->second->segment->bases_identified)) return nullptr;
+  if (at == by_key_.end()) return nullptr;
+  const OpenedSegment& segment = *at->second->segment;
+  // As if it were opened now: a place where the base lies less deep may be found then.
+  if ((unfolding.identifies_bases && !segment.bases_identified) || unfolding.depth + segment.depth > kBaseDepthMax) return nullptr;
   recent_.splice(recent_.begin(), recent_, at->second);
   return recent_.front().segment;
 }

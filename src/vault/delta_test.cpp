@@ -437,6 +437,30 @@ TEST_F(DeltaTest, bases_that_go_round_in_a_circle_are_refused) {
   }
 }
 
+/// Whether a chunk can be read does not hang on what was read before.
+TEST_F(DeltaTest, what_lies_too_deep_is_refused_also_where_its_bases_are_open) {
+  std::vector<Buffer> chain{noise(50'000)};
+  store(chain[0]);
+  for (unsigned depth = 1; depth <= kBaseDepthMax + 1; ++depth) {
+    chain.push_back(edited(chain.back()));
+    write_hostile(*vault, chain[depth], {ref(chain[depth - 1]).id}, chain[depth - 1]);
+  }
+  RebuildReport report;
+  Progress progress;
+  ASSERT_TRUE(rebuild(*vault, report, progress));
+  const auto index = *Index::load(*vault);
+  ChunkReader warm(*vault, *index);
+  for (const Buffer& c : chain) {
+    const bool is_too_deep = &c == &chain.back();
+    const auto back = warm.read(ref(c).id);
+    EXPECT_NE(back.has_value(), is_too_deep);
+    EXPECT_NE(read(c).has_value(), is_too_deep);
+    if (is_too_deep) {
+      EXPECT_NE(back.error().message.find("deep"), std::string::npos) << back.error().message;
+    }
+  }
+}
+
 TEST_F(DeltaTest, other_bases_than_those_it_was_made_against_never_give_wrong_bytes) {
   const Buffer old = noise(50'000), now = edited(old), other = noise(50'000);
   store(old);

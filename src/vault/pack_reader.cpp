@@ -25,7 +25,8 @@ Result<ByteView> SegmentOpener::open_frame(ByteView frame, SealedKind kind) {
 
 Result<SegmentOpener::Prefix> SegmentOpener::gather_prefix(const std::vector<ChunkId>& bases, OpenedSegment& out, Unfolding& unfolding) {
   if (bases_ == nullptr) return Error(Code::corrupt, "the segment is a delta, and its bases can't be looked for here");
-  if (unfolding.depth >= kBaseDepthMax) return Error(Code::corrupt, "its bases need bases of their own more than " + std::to_string(kBaseDepthMax) + " deep");
+  const auto too_deep = [] { return Error(Code::corrupt, "its bases need bases of their own more than " + std::to_string(kBaseDepthMax) + " deep"); };
+  if (unfolding.depth >= kBaseDepthMax) return too_deep();
   ++unfolding.depth;
   prefix_.clear();
   out.bases_identified = unfolding.identifies_bases;
@@ -43,6 +44,12 @@ Result<SegmentOpener::Prefix> SegmentOpener::gather_prefix(const std::vector<Chu
       break;
     }
     const std::shared_ptr<const OpenedSegment>& s = loaded->segment;
+    // Also of one that was open already: what is sound must not hang on what was read before.
+    out.depth = std::max(out.depth, s->depth + 1);
+    if (out.depth > kBaseDepthMax) {
+      status = too_deep();
+      break;
+    }
     // What was stored together lies together: then nothing is copied.
     if (prefix.bytes.empty()) {
       prefix = {loaded->bytes, s};
@@ -69,6 +76,7 @@ Status SegmentOpener::open(ByteView frame, OpenedSegment& out, Unfolding& unfold
   const ByteView body = HF_TRY(open_frame(frame, SealedKind::segment));
   const auto [head, head_bytes] = HF_TRY(SegmentHead::decode(body));
   out.bases_identified = true;
+  out.depth = 0;
   Prefix prefix;
   if (!head.bases.empty()) {
     auto gathered = gather_prefix(head.bases, out, unfolding);

@@ -19,6 +19,7 @@ struct OpenedSegment {
   ScratchBuffer storage;
   ByteView plain;  ///< in `storage`, which may be larger: what was stored as it is begins behind its head, and is not copied
   std::vector<std::uint32_t> offsets;  ///< of each chunk, and the end
+  unsigned depth = 0;                 ///< of its bases' segments the deepest, and one more; 0: it has none
   bool bases_identified = true;       ///< false: opened with Unfolding::identifies_bases off
   /// Where a plaintext of so many bytes goes.
   MutableBytes plain_of(std::size_t bytes) {

@@ -72,7 +72,7 @@ class Marker {
   /// What is worth folding of what these points need, which were marked before; by places in packs that `counts` says yes to.
   virtual Result<std::vector<FoldGroup>> fold(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<bool(const PackId&)>& counts) = 0;
   /// What is worth turning where these are the newest points, which were marked before; likewise (worth_turning()).
-  virtual Result<std::vector<TurnGroup>> turn(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> newest, const std::function<bool(const PackId&)>& counts,
+  virtual Result<Turnable> turn(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> newest, const std::function<bool(const PackId&)>& counts,
                                               const MayTurn& may_turn) = 0;
   /// Visits the chunks of all files' content, in order, those that files share as often as they come.
   virtual Status for_each_content(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<Status(const ChunkRef&)>& visit) = 0;

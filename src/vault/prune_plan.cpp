@@ -50,10 +50,14 @@ class Planner {
   /// True if something is folded; else there is no plan yet.
   Result<bool> fold(const std::vector<const RecoveryPoint*>& points, int compression_level);
   /// True if something is turned; likewise.
-  Result<bool> turn(const std::vector<const RecoveryPoint*>& newest, double share_min);
+  Result<bool> turn(const MayEncodeAnew& may);
 
  private:
   Status plan_anew();
+  Status mark_anew(const std::vector<const RecoveryPoint*>& points, const ClaimSet* alone) {
+    share_.needed.clear();
+    return marker_.mark(vault_, *share_.index, points, Marker::Scope::some_points, share_.needed.of(points[0]->domain), progress_, alone);
+  }
   /// Plans until what is needed and what goes agree. A pack that stays keeps every delta in it readable, so its bases stay too; and
   /// then other packs may. What is live in packs that go is copied.
   Status settle(const std::vector<PackId>& first, const ClaimSet& alone);
@@ -121,8 +125,7 @@ Result<bool> Planner::fold(const std::vector<const RecoveryPoint*>& points, int 
       }
       first.insert(first.end(), g.kept_in.begin(), g.kept_in.end());
     }
-    share_.needed.clear();
-    HF_TRY(marker_.mark(vault_, *share_.index, points, Marker::Scope::some_points, share_.needed.of(points[0]->domain), progress_, &alone));
+    HF_TRY(mark_anew(points, &alone));
     HF_TRY(settle(first, alone));
     // Folded are those only of which all may be copied, and for whose sake alone all that they stood on was kept.
     const std::size_t before = groups.size();
@@ -143,25 +146,28 @@ Result<bool> Planner::fold(const std::vector<const RecoveryPoint*>& points, int 
   return true;
 }
 
-Result<bool> Planner::turn(const std::vector<const RecoveryPoint*>& newest, double share_min) {
+Result<bool> Planner::turn(const MayEncodeAnew& may) {
   std::unordered_set<PackId> left_out;
-  const auto may_turn = [&](const PackId& id, double share) { return share >= share_min && !left_out.contains(id); };
+  const auto may_turn = [&](const PackId& id, double share) { return share >= may.turned_share_min && !left_out.contains(id); };
   for (;;) {
-    std::vector<TurnGroup> groups = HF_TRY(marker_.turn(vault_, *share_.index, newest, counts_, may_turn));
-    if (groups.empty()) return false;
+    Turnable found = HF_TRY(marker_.turn(vault_, *share_.index, may.newest, counts_, may_turn));
+    if (found.groups.empty()) return false;
     std::vector<PackId> first;
-    for (const TurnGroup& g : groups) first.insert(first.end(), g.packs.begin(), g.packs.end());
+    for (const TurnGroup& g : found.groups) first.insert(first.end(), g.packs.begin(), g.packs.end());
     HF_TRY(settle(first, ClaimSet()));
-    const std::unordered_set<PackId> copied(plan_.repack.begin(), plan_.repack.end());
     const std::size_t before = left_out.size();
-    for (const TurnGroup& g : groups)
-      if (std::any_of(g.packs.begin(), g.packs.end(), [&](const PackId& id) { return !copied.contains(id); })) left_out.insert(g.packs[0]);
-    if (left_out.size() > before) continue;
-    for (TurnGroup& g : groups)
+    for (const TurnGroup& g : found.groups)
+      if (std::any_of(g.packs.begin(), g.packs.end(), [&](const PackId& id) { return !goes_.contains(id); })) left_out.insert(g.packs[0]);
+    if (left_out.size() > before) {
+      HF_TRY(mark_anew(may.points, nullptr));  // what stayed for want of room is held up no longer
+      continue;
+    }
+    for (TurnGroup& g : found.groups)
       for (TurnGroup::Turn& t : g.turns) {
         for (const ChunkKey& key : t.chunks) plan_.turned.emplace(key, static_cast<std::uint32_t>(plan_.turns.size()));
         plan_.turns.push_back(std::move(t));
       }
+    plan_.not_laid.insert(found.left.begin(), found.left.end());
     return true;
   }
 }
@@ -172,7 +178,7 @@ Status plan_share(const Vault& vault, WritersShare& share, const MayEncodeAnew& 
                   int compression_level, Marker& marker, Progress& progress) {
   Planner planner(vault, share, retired_before, only_with, limits, marker, progress);
   HF_TRY(planner.begin());
-  if (!may.newest.empty() && HF_TRY(planner.turn(may.newest, may.turned_share_min))) return {};
+  if (!may.newest.empty() && HF_TRY(planner.turn(may))) return {};
   if (!may.points.empty() && HF_TRY(planner.fold(may.points, compression_level))) return {};
   return planner.plain();
 }

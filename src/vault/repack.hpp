@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/progress.hpp"
 #include "vault/footing.hpp"
@@ -68,6 +69,7 @@ struct RepackPlan {
   /// What is turned (vault/turning.hpp): chunks stored against others of `turns`, by position in it, which come first and alone.
   std::unordered_map<ChunkKey, std::uint32_t> turned;
   std::vector<TurnGroup::Turn> turns;
+  std::unordered_set<ChunkKey> not_laid;  ///< of the newest points: parts of deltas that stay such
   struct CopyFrom {
     ChunkKey key;
     std::uint32_t pack = 0;  ///< position in `repack`

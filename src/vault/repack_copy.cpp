@@ -104,7 +104,7 @@ class Repack {
     for (std::size_t i = 0; i < plan.repack.size(); ++i) number_of_.emplace(plan.repack[i], i);
   }
   /// What the newest points need of the packs that go, alone but for deltas that nothing is turned for.
-  Status lay_newest(const WalkNewest& walk, const Progress& progress);
+  Status lay_newest(const WalkNewest& walk, Progress& progress);
   Status copy_pack(std::size_t at);
   /// Copies of these small objects, as far as they are still there.
   Status add_replicas(const std::vector<PointId>& points);
@@ -116,6 +116,7 @@ class Repack {
     return metadata_.finish();
   }
   std::size_t left() const { return wanted_.left(); }
+  std::uint64_t bytes_done() const { return bytes_laid_ + result.bytes_read; }
   std::vector<FinishedPack> take_done() {
     std::vector<FinishedPack> out = std::move(data_.done);
     std::move(metadata_.done.begin(), metadata_.done.end(), std::back_inserter(out));
@@ -137,8 +138,10 @@ class Repack {
   Status add_alone(PackSeries& to, const ChunkId& id, std::uint32_t bytes, bool apart);
   Status seal(PackSeries& to, Gathered& gathered);
   /// One segment of these: on as many of `bases` as fit into `prefix_max`, or alone where they are none, can't be read, or do not pay.
-  Status add_segment(PackSeries& to, Gathered chunks, std::vector<ChunkId> bases, std::size_t prefix_max);
+  Status add_segment(PackSeries& to, Gathered chunks, std::vector<ChunkId> bases, std::size_t prefix_max, bool is_turned = false);
   Status add_as_it_is(PackSeries& to, const std::shared_ptr<ObjectReader>& pack, const SegmentInfo& segment, std::vector<ChunkKey> apart);
+  /// What is laid of what it is to stand on, in order, as far as it lies in few segments.
+  std::vector<ChunkId> laid_for(const TurnGroup::Turn& turn) const;
   /// The plaintext of all, of these sizes.
   Status read_all(const std::vector<NewChunk>& chunks, Buffer& out);
   /// Gives those of the bases that are in the prefix; none where one can't be read.
@@ -151,9 +154,15 @@ class Repack {
   SegmentOpener directories_;
   PackSeries data_, metadata_;
   Gathered alone_, alone_metadata_;
+  std::uint64_t sealed_ = 0;      // how many of these became segments
+  std::uint64_t bytes_laid_ = 0;
   std::map<PackId, PackClass> class_of_;
   std::unordered_map<PackId, std::size_t> number_of_;  // in plan_.repack
-  std::unordered_map<ChunkKey, ChunkId> laid_;         // of what turns stand on: that which lies alone now
+  struct Laid {
+    ChunkId id;
+    std::uint64_t number = 0, segment = 0;  // in order, of chunks and of segments
+  };
+  std::unordered_map<ChunkKey, Laid> laid_;  // of what turns stand on: that which lies alone now
   std::vector<std::unique_ptr<Tools>> tools_;
   InOrder work_;  // last: its threads use the others
 };
@@ -181,7 +190,7 @@ std::vector<ChunkId> Repack::read_bases(const std::vector<ChunkId>& bases, std::
   return read;
 }
 
-Status Repack::add_segment(PackSeries& to, Gathered chunks, std::vector<ChunkId> bases, std::size_t prefix_max) {
+Status Repack::add_segment(PackSeries& to, Gathered chunks, std::vector<ChunkId> bases, std::size_t prefix_max, bool is_turned) {
   struct Made {
     SegmentInfo info;
     Buffer body;
@@ -200,7 +209,10 @@ Status Repack::add_segment(PackSeries& to, Gathered chunks, std::vector<ChunkId>
         append(made->body, packed.payload);
         return {};
       },
-      [&to, gathered, made]() -> Status { return to.add(made->info, made->body, gathered->apart); });
+      [this, &to, gathered, made, is_turned]() -> Status {
+        result.deltas_turned += is_turned && !made->info.bases.empty() ? 1U : 0U;
+        return to.add(made->info, made->body, gathered->apart);
+      });
 }
 
 Status Repack::add_as_it_is(PackSeries& to, const std::shared_ptr<ObjectReader>& pack, const SegmentInfo& segment, std::vector<ChunkKey> apart) {
@@ -219,6 +231,7 @@ Status Repack::add_as_it_is(PackSeries& to, const std::shared_ptr<ObjectReader>&
 
 Status Repack::seal(PackSeries& to, Gathered& gathered) {
   if (gathered.chunks.empty()) return {};
+  ++sealed_;
   return add_segment(to, std::exchange(gathered, {}), {}, 0);
 }
 
@@ -235,7 +248,7 @@ Status Repack::add_alone(PackSeries& to, const ChunkId& id, std::uint32_t bytes,
   return {};
 }
 
-Status Repack::lay_newest(const WalkNewest& walk, const Progress& progress) {
+Status Repack::lay_newest(const WalkNewest& walk, Progress& progress) {
   std::unordered_set<ChunkKey> onto;
   for (const TurnGroup::Turn& t : plan_.turns) onto.insert(t.onto.begin(), t.onto.end());
   HF_TRY(walk([&](const ChunkRef& ref) -> Status {
@@ -244,18 +257,29 @@ Status Repack::lay_newest(const WalkNewest& walk, const Progress& progress) {
     const ChunkPlace place = HF_TRY(chunks_.locate(ref.id));
     const auto from = number_of_.find(place.pack);
     if (place.pack_class != PackClass::data || from == number_of_.end() || !wanted_.contains(key, from->second)) return {};
-    if (!onto.contains(key)) {
-      const auto directory = HF_TRY(chunks_.directory(place.pack));
-      const SegmentInfo* const s = directory->at(place.offset);
-      if (s == nullptr || !s->bases.empty()) return {};
-    } else {
-      laid_.emplace(key, ref.id);
-    }
+    if (plan_.not_laid.contains(key)) return {};
     HF_TRY(add_alone(data_, ref.id, ref.bytes, false));
     wanted_.take(key, from->second);
+    if (onto.contains(key)) laid_.emplace(key, Laid{ref.id, laid_.size(), sealed_});
+    progress.bytes_done = bytes_laid_ += ref.bytes;
     return {};
   }));
   return finish();  // durable before anything stands on it
+}
+
+std::vector<ChunkId> Repack::laid_for(const TurnGroup::Turn& turn) const {
+  std::vector<const Laid*> laid;
+  for (const ChunkKey& key : turn.onto)
+    if (const auto at = laid_.find(key); at != laid_.end()) laid.push_back(&at->second);
+  std::sort(laid.begin(), laid.end(), [](const Laid* a, const Laid* b) { return a->number < b->number; });
+  std::vector<ChunkId> out;
+  std::size_t segments = 0;
+  for (std::size_t i = 0; i < laid.size(); ++i) {
+    segments += i == 0 || laid[i]->segment != laid[i - 1]->segment ? 1U : 0U;
+    if (segments > TurnGroup::kOntoSegmentsMax) break;
+    out.push_back(laid[i]->id);
+  }
+  return out;
 }
 
 Status Repack::copy_pack(std::size_t at) {
@@ -278,11 +302,7 @@ Status Repack::copy_pack(std::size_t at) {
       wanted_.take(key, at);
     }
     for (auto& [turn, some] : turned) {
-      std::vector<ChunkId> onto;
-      for (const ChunkKey& key : plan_.turns[turn].onto)
-        if (const auto laid = laid_.find(key); laid != laid_.end()) onto.push_back(laid->second);
-      HF_TRY(add_segment(to, std::move(some), std::move(onto), delta_limits(PackClass::data).prefix_bytes).context(doing));
-      ++result.deltas_turned;
+      HF_TRY(add_segment(to, std::move(some), laid_for(plan_.turns[turn]), delta_limits(PackClass::data).prefix_bytes, true).context(doing));
     }
     if (live.chunks.empty()) continue;
     const bool alone = s.bases.empty() || std::any_of(s.chunks.begin(), s.chunks.end(), [&](const auto& c) { return plan_.alone->contains(ChunkKey::of(c.first)); });
@@ -321,7 +341,7 @@ Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, 
     if (progress.stop_requested) return Error(Code::cancelled, "stopped", "everything is whole; run it again: holdfast prune");
     HF_TRY(work.copy_pack(i));
     ++progress.items_done;
-    progress.bytes_done = work.result.bytes_read;
+    progress.bytes_done = work.bytes_done();
   }
   HF_TRY(work.finish());
   if (copies_for != nullptr) HF_TRY(work.add_replicas(*copies_for));

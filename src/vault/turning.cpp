@@ -1,6 +1,8 @@
 #include "vault/turning.hpp"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -13,9 +15,9 @@ using Number = NeedGraph::Number;
 
 class Turning {
  public:
-  Turning(const NeedGraph& graph, std::span<const PackId> packs, const NeedMarks& newest, const std::function<bool(const PackId&)>& counts)
-      : graph_(graph), newest_(newest), map_(graph, packs, counts), delta_of_(graph.chunks(), kNone) {
-    for (std::size_t i = 0; i < map_.deltas().size(); ++i)
+  Turning(const NeedGraph& graph, std::span<const PackId> packs, const NeedMarks& newest)
+      : graph_(graph), newest_(newest), map_(graph, packs, [](const PackId&) { return true; }), delta_of_(graph.chunks(), kNone) {
+    for (std::uint32_t i = 0; i < map_.deltas().size(); ++i)
       for (Number n : map_.chunks(map_.deltas()[i])) {
         delta_of_[n] = i;
         any_ = any_ || newest_.has(n);
@@ -23,50 +25,66 @@ class Turning {
   }
   /// Do the newest points need deltas?
   bool any() const { return any_; }
-  Status locate(const Index& index, const std::function<bool(const PackId&)>& counts) { return map_.locate(index, counts); }
+  Status look(const Index& index, const std::function<bool(const PackId&)>& counts, const NewestOrder& order) {
+    part_.assign(graph_.chunks(), 0);
+    HF_TRY(order(part_));
+    return map_.locate(index, counts);
+  }
 
-  std::vector<TurnGroup> choose(const MayTurn& may_turn) {
+  Turnable choose(const MayTurn& may_turn) {
     find_roots();
-    for (const auto& [pack, roots] : of_pack_) {
-      if (roots[0]->at.pack_class != PackClass::data || tainted_.contains(pack)) continue;
+    for (const auto& [pack, segments] : of_pack_) {
+      if (segments[0]->at.pack_class != PackClass::data || tainted_.contains(pack)) continue;
       double gain = 0;
-      for (const DeltaMap::Segment* s : roots) {
-        std::unordered_set<Number> once(under_newest_[s].roots.begin(), under_newest_[s].roots.end());
-        gain += static_cast<double>(s->at.stored_bytes) * static_cast<double>(once.size()) / s->chunks;
+      std::size_t roots = 0;
+      std::unordered_set<Number> laid;
+      for (const DeltaMap::Segment* s : segments) {
+        const Under& under = under_newest_[s];
+        gain += static_cast<double>(s->at.stored_bytes) * static_cast<double>(under.roots.size()) / s->chunks;
+        roots += under.roots.size();
+        for (std::uint32_t i : under.newest)
+          for (Number n : map_.chunks(map_.deltas()[i]))
+            if (newest_.has(n)) laid.insert(n);
       }
-      if (may_turn(pack, gain / static_cast<double>(roots[0]->pack_bytes))) turned_packs_.emplace(pack, gain);
+      // Taken to be as large as what it replaced: several sources may have begun with the same content.
+      if (roots == 0 || laid.size() > 2 * roots) continue;
+      if (may_turn(pack, gain / static_cast<double>(segments[0]->pack_bytes))) turned_packs_.emplace(pack, gain);
     }
-    while (!turned_packs_.empty() && !stays_shallow()) {}
-    std::vector<TurnGroup> out;
-    for (const auto& [pack, gain] : turned_packs_) out.push_back(group_of(pack, gain));
-    std::sort(out.begin(), out.end(), [](const TurnGroup& a, const TurnGroup& b) { return a.gain != b.gain ? a.gain > b.gain : a.packs[0] < b.packs[0]; });
+    while (!turned_packs_.empty() && !stays_in_bounds()) {}
+    Turnable out;
+    for (const auto& [pack, gain] : turned_packs_) out.groups.push_back(group_of(pack, gain));
+    std::sort(out.groups.begin(), out.groups.end(), [](const TurnGroup& a, const TurnGroup& b) { return a.gain != b.gain ? a.gain > b.gain : a.packs[0] < b.packs[0]; });
+    for (const DeltaMap::Delta& d : map_.deltas())
+      for (Number n : map_.chunks(d))
+        if (newest_.has(n) && !alone_.contains(n)) out.left.push_back(graph_.key_of(n));
     return out;
   }
 
  private:
-  static constexpr std::size_t kNone = SIZE_MAX;
+  static constexpr std::uint32_t kNone = UINT32_MAX;
   /// A session makes deltas up to 4 deep. What is turned lies one deeper; what would lie deeper yet at the next turn is stored
-  /// against the newest itself. The rest up to what readers accept is reserve.
-  static constexpr unsigned kDepthWanted = 5, kDepthMax = kBaseDepthMax - 1;
+  /// against the newest itself. The rest up to what readers accept (8 deep, 4,096 segments) is reserve.
+  static constexpr unsigned kDepthWanted = 5, kDepthMax = kBaseDepthMax - 1, kOpensMax = 256;
+  static constexpr unsigned kOpensTurned = 1 + TurnGroup::kOntoSegmentsMax;
   struct Under {
-    std::vector<Number> roots;                              // what some newest delta stands on at last, in one segment
-    std::vector<std::pair<Number, std::size_t>> newest;     // deltas that do, each with the first of these
+    std::vector<Number> roots;           // what some newest delta stands on at last, in one segment; in order, once
+    std::vector<std::uint32_t> newest;   // deltas that do; in order
   };
 
   /// Down from each delta that the newest points need, to what stands on nothing.
   void find_roots() {
     std::unordered_set<Number> seen;
-    std::vector<std::size_t> open;
-    std::map<const DeltaMap::Segment*, Number> first;
-    for (std::size_t i = 0; i < map_.deltas().size(); ++i) {
+    std::vector<std::uint32_t> open;
+    std::set<const DeltaMap::Segment*> reached;
+    for (std::uint32_t i = 0; i < map_.deltas().size(); ++i) {
       const auto chunks = map_.chunks(map_.deltas()[i]);
       if (std::none_of(chunks.begin(), chunks.end(), [&](Number n) { return newest_.has(n); })) continue;
       bool sound = is_sound(i);
       seen.clear();
-      first.clear();
+      reached.clear();
       open.assign(1, i);
       while (!open.empty()) {
-        const std::size_t at = open.back();
+        const std::uint32_t at = open.back();
         open.pop_back();
         for (Number n : map_.bases(map_.deltas()[at])) {
           if (!seen.insert(n).second) continue;
@@ -77,20 +95,37 @@ class Turning {
             sound = false;
           } else if (!newest_.has(n)) {
             under_newest_[s].roots.push_back(n);
-            const auto [lowest, fresh] = first.emplace(s, n);
-            lowest->second = std::min(lowest->second, n);
+            reached.insert(s);
           }
         }
       }
-      for (const auto& [s, lowest] : first) {
-        under_newest_[s].newest.emplace_back(lowest, i);
+      for (const DeltaMap::Segment* s : reached) {
+        under_newest_[s].newest.push_back(i);
         if (!sound) tainted_.insert(s->at.pack);
       }
     }
-    for (const auto& [s, under] : under_newest_) of_pack_[s->at.pack].push_back(s);
+    for (auto at = under_newest_.begin(); at != under_newest_.end();) {
+      auto& [s, under] = *at;
+      std::sort(under.roots.begin(), under.roots.end());
+      under.roots.erase(std::unique(under.roots.begin(), under.roots.end()), under.roots.end());
+      if (!lies_together(under)) {
+        at = under_newest_.erase(at);
+        continue;
+      }
+      of_pack_[s->at.pack].push_back(s);
+      ++at;
+    }
+  }
+  /// Will what it is to stand on lie in few segments?
+  bool lies_together(const Under& under) const {
+    std::set<std::uint32_t> parts;
+    for (std::uint32_t i : under.newest)
+      for (Number n : map_.chunks(map_.deltas()[i]))
+        if (newest_.has(n) && parts.insert(part_[n]).second && parts.size() > TurnGroup::kOntoSegmentsMax) return false;
+    return true;
   }
   /// Does it hold data, and lies all of it there and nowhere else?
-  bool is_sound(std::size_t i) const {
+  bool is_sound(std::uint32_t i) const {
     const DeltaMap::Delta& d = map_.deltas()[i];
     const auto chunks = map_.chunks(d);
     return std::all_of(chunks.begin(), chunks.end(), [&](Number n) {
@@ -103,22 +138,49 @@ class Turning {
     const DeltaMap::Segment* s = map_.segment(n);
     return s != nullptr && delta_of_[n] == kNone && turned_packs_.contains(s->at.pack) && turned_.contains(n);
   }
-  /// How deep everything is with what is turned, where `onto_newest_` stand on the newest directly.
-  std::vector<unsigned> depths() const {
-    std::vector<unsigned> out(graph_.chunks());
+  /// What each chunk costs to be opened, with what is turned and with what stands on the newest directly; no less than it will.
+  struct Load {
+    std::uint8_t depth = 0;
+    std::uint16_t opens = 1;  // segments
+    bool is_less_than(const Load& other) const { return depth < other.depth || opens < other.opens; }
+    void raise_to(const Load& other) {
+      depth = std::max(depth, other.depth);
+      opens = std::max(opens, other.opens);
+    }
+  };
+  std::vector<Load> loads() const {
+    std::vector<Load> out(graph_.chunks());
     for (Number n : turned_)
-      if (!alone_.contains(n)) out[n] = 1;
+      if (!alone_.contains(n)) out[n] = {1, kOpensTurned};
+    std::vector<std::pair<std::uintptr_t, Load>> below;  // by segment
     for (bool more = true; more;) {
       more = false;
-      for (std::size_t i = 0; i < map_.deltas().size(); ++i) {
+      for (std::uint32_t i = 0; i < map_.deltas().size(); ++i) {
         const DeltaMap::Delta& d = map_.deltas()[i];
-        unsigned depth = 1;
-        if (!onto_newest_.contains(i))
-          for (Number n : map_.bases(d)) depth = std::max(depth, out[n] + 1);
-        depth = std::min(depth, kBaseDepthMax + 1);  // circles end there
+        Load load{1, kOpensTurned};
+        if (!onto_newest_.contains(i)) {
+          below.clear();
+          for (Number n : map_.bases(d)) {
+            // Of what lies in several places each counts by itself; what is laid together lies in two segments at most.
+            const DeltaMap::Segment* const s = map_.segment(n);
+            if (alone_.contains(n)) below.emplace_back(std::uintptr_t{part_[n]} << 2 | 2, Load{0, 2});
+            else below.emplace_back(s == nullptr ? std::uintptr_t{n} << 2 | 1 : reinterpret_cast<std::uintptr_t>(s), out[n]);
+          }
+          std::sort(below.begin(), below.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+          unsigned depth = 1, opens = 1;
+          for (std::size_t from = 0; from < below.size();) {
+            Load all;
+            std::size_t to = from;
+            for (; to < below.size() && below[to].first == below[from].first; ++to) all.raise_to(below[to].second);
+            depth = std::max(depth, all.depth + 1U);
+            opens += all.opens;
+            from = to;
+          }
+          load = {static_cast<std::uint8_t>(std::min(depth, kDepthMax + 1)), static_cast<std::uint16_t>(std::min(opens, kOpensMax + 1))};  // circles end there
+        }
         for (Number n : map_.chunks(d)) {
-          if (alone_.contains(n) || out[n] >= depth) continue;
-          out[n] = depth;
+          if (alone_.contains(n) || !out[n].is_less_than(load)) continue;
+          out[n].raise_to(load);
           more = true;
         }
       }
@@ -126,54 +188,54 @@ class Turning {
     return out;
   }
   /// How many stand on each delta, each on the one before.
-  std::vector<unsigned> heights() const {
-    std::vector<unsigned> out(map_.deltas().size());
+  std::vector<std::uint8_t> heights() const {
+    std::vector<std::uint8_t> out(map_.deltas().size());
     for (bool more = true; more;) {
       more = false;
-      for (std::size_t i = 0; i < map_.deltas().size(); ++i)
+      for (std::uint32_t i = 0; i < map_.deltas().size(); ++i)
         for (Number n : map_.bases(map_.deltas()[i])) {
           if (delta_of_[n] == kNone || out[delta_of_[n]] > out[i] || out[i] > kBaseDepthMax) continue;
-          out[delta_of_[n]] = out[i] + 1;
+          out[delta_of_[n]] = static_cast<std::uint8_t>(out[i] + 1);
           more = true;
         }
     }
     return out;
   }
-  /// Works out what stands on what for the packs that are to be turned. False where that would be too deep: those packs
+  /// Works out what stands on what for the packs that are to be turned. False where that would be too much for some: those packs
   /// are left out now.
-  bool stays_shallow() {
+  bool stays_in_bounds() {
     turned_.clear();
     alone_.clear();
     onto_newest_.clear();
     for (const auto& [pack, gain] : turned_packs_)
       for (const DeltaMap::Segment* s : of_pack_[pack]) {
         turned_.insert(under_newest_[s].roots.begin(), under_newest_[s].roots.end());
-        for (const auto& [lowest, i] : under_newest_[s].newest)
+        for (std::uint32_t i : under_newest_[s].newest)
           for (Number n : map_.chunks(map_.deltas()[i]))
             if (newest_.has(n)) alone_.insert(n);
       }
-    std::vector<unsigned> depth = depths();
-    const std::vector<unsigned> height = heights();
-    for (std::size_t i = 0; i < map_.deltas().size(); ++i) {
-      const auto bases = map_.bases(map_.deltas()[i]);
-      const auto turned = std::find_if(bases.begin(), bases.end(), [&](Number n) { return is_turned(n); });
-      if (turned == bases.end() || height[i] + 2 <= kDepthWanted || !is_sound(i)) continue;
-      onto_newest_.emplace(i, map_.segment(*turned));
+    const std::vector<std::uint8_t> height = heights();
+    for (std::uint32_t i = 0; i < map_.deltas().size(); ++i) {
+      if (height[i] + 2U <= kDepthWanted || !is_sound(i)) continue;
+      const DeltaMap::Segment* lowest = nullptr;  // of several that is turned
+      for (Number n : map_.bases(map_.deltas()[i]))
+        if (is_turned(n) && (lowest == nullptr || map_.segment(n) < lowest)) lowest = map_.segment(n);
+      if (lowest != nullptr) onto_newest_.emplace(i, lowest);
     }
-    if (!onto_newest_.empty()) depth = depths();
-    std::unordered_set<PackId> too_deep;
-    for (std::size_t i = 0; i < map_.deltas().size(); ++i) {
+    const std::vector<Load> load = loads();
+    std::unordered_set<PackId> too_much;
+    for (std::uint32_t i = 0; i < map_.deltas().size(); ++i) {
       const auto chunks = map_.chunks(map_.deltas()[i]);
-      if (std::any_of(chunks.begin(), chunks.end(), [&](Number n) { return depth[n] > kDepthMax; })) add_turned_under(i, too_deep);
+      if (std::any_of(chunks.begin(), chunks.end(), [&](Number n) { return load[n].depth > kDepthMax || load[n].opens > kOpensMax; })) add_turned_under(i, too_much);
     }
-    std::erase_if(turned_packs_, [&](const auto& p) { return too_deep.contains(p.first); });
-    return too_deep.empty();
+    std::erase_if(turned_packs_, [&](const auto& p) { return too_much.contains(p.first); });
+    return too_much.empty();
   }
-  void add_turned_under(std::size_t i, std::unordered_set<PackId>& out) const {
-    std::unordered_set<std::size_t> seen{i};
-    std::vector<std::size_t> open{i};
+  void add_turned_under(std::uint32_t i, std::unordered_set<PackId>& out) const {
+    std::unordered_set<std::uint32_t> seen{i};
+    std::vector<std::uint32_t> open{i};
     while (!open.empty()) {
-      const std::size_t at = open.back();
+      const std::uint32_t at = open.back();
       open.pop_back();
       for (Number n : map_.bases(map_.deltas()[at])) {
         if (is_turned(n)) out.insert(map_.segment(n)->at.pack);
@@ -182,7 +244,7 @@ class Turning {
     }
   }
 
-  TurnGroup group_of(const PackId& pack, double gain) {
+  TurnGroup group_of(const PackId& pack, double gain) const {
     TurnGroup out;
     out.gain = gain;
     out.packs.push_back(pack);
@@ -193,55 +255,51 @@ class Turning {
     const auto onto = [&](const DeltaMap::Segment* s) {
       std::vector<ChunkKey> keys;
       std::unordered_set<Number> once;
-      auto& newest = under_newest_[s].newest;
-      std::sort(newest.begin(), newest.end());
-      for (const auto& [lowest, i] : newest) {
+      for (std::uint32_t i : under_newest_.at(s).newest) {
         add_pack(map_.deltas()[i].pack);
         for (Number n : map_.chunks(map_.deltas()[i]))
           if (newest_.has(n) && once.insert(n).second) keys.push_back(graph_.key_of(n));
       }
       return keys;
     };
-    for (const DeltaMap::Segment* s : of_pack_[pack]) {
-      auto& roots = under_newest_[s].roots;
-      std::sort(roots.begin(), roots.end());
-      roots.erase(std::unique(roots.begin(), roots.end()), roots.end());
-      TurnGroup::Turn& turn = out.turns.emplace_back();
-      for (Number n : roots) turn.chunks.push_back(graph_.key_of(n));
-      turn.onto = onto(s);
-    }
+    const auto keys_of = [&](std::span<const Number> numbers) {
+      std::vector<ChunkKey> keys;
+      for (Number n : numbers)
+        if (!alone_.contains(n)) keys.push_back(graph_.key_of(n));
+      return keys;
+    };
+    for (const DeltaMap::Segment* s : of_pack_.at(pack)) out.turns.push_back({keys_of(under_newest_.at(s).roots), onto(s)});
     for (const auto& [i, s] : onto_newest_) {
       if (s->at.pack != pack) continue;
-      add_pack(map_.deltas()[i].pack);
-      TurnGroup::Turn& turn = out.turns.emplace_back();
-      for (Number n : map_.chunks(map_.deltas()[i]))
-        if (!alone_.contains(n)) turn.chunks.push_back(graph_.key_of(n));
-      turn.onto = onto(s);
-      if (turn.chunks.empty()) out.turns.pop_back();
+      if (auto keys = keys_of(map_.chunks(map_.deltas()[i])); !keys.empty()) {
+        add_pack(map_.deltas()[i].pack);
+        out.turns.push_back({std::move(keys), onto(s)});
+      }
     }
     return out;
   }
 
   const NeedGraph& graph_;
   const NeedMarks& newest_;
-  DeltaMap map_;
-  std::vector<std::size_t> delta_of_;  // by number: a delta that holds it
+  std::vector<std::uint32_t> part_;      // by number, of what is newest
+  DeltaMap map_;                         // of all deltas, also in packs that are not there
+  std::vector<std::uint32_t> delta_of_;  // by number: one that holds it
   bool any_ = false;
   std::map<const DeltaMap::Segment*, Under> under_newest_;
   std::map<PackId, std::vector<const DeltaMap::Segment*>> of_pack_;  // of those
   std::unordered_set<PackId> tainted_;          // something in the way is lost, or lies in several places
   std::map<PackId, double> turned_packs_;       // and what that gains
   std::unordered_set<Number> turned_, alone_;   // alone: what of the newest points stands on what is turned
-  std::map<std::size_t, const DeltaMap::Segment*> onto_newest_;  // deltas, and what they stood on
+  std::map<std::uint32_t, const DeltaMap::Segment*> onto_newest_;  // deltas, and what they stood on
 };
 
 }  // namespace
 
-Result<std::vector<TurnGroup>> worth_turning(const Index& index, const NeedGraph& graph, std::span<const PackId> packs, const NeedMarks& newest,
-                                             const std::function<bool(const PackId&)>& counts, const MayTurn& may_turn) {
-  Turning turning(graph, packs, newest, counts);
-  if (!turning.any()) return std::vector<TurnGroup>();
-  HF_TRY(turning.locate(index, counts));
+Result<Turnable> worth_turning(const Index& index, const NeedGraph& graph, std::span<const PackId> packs, const NeedMarks& newest, const NewestOrder& order,
+                               const std::function<bool(const PackId&)>& counts, const MayTurn& may_turn) {
+  Turning turning(graph, packs, newest);
+  if (!turning.any()) return Turnable();
+  HF_TRY(turning.look(index, counts, order));
   return turning.choose(may_turn);
 }
 

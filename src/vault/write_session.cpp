@@ -172,7 +172,7 @@ Status WriteSession::adopt(const Index& all) {
   struct Orphan {
     FinishedPack pack;
     std::vector<ChunkId> bases;
-    bool taken = false;
+    bool tells_news = false, taken = false;
   };
   std::vector<Orphan> found;
   for (const PackId& id : orphans) {
@@ -182,15 +182,19 @@ Status WriteSession::adopt(const Index& all) {
     PackHeader header;
     const auto directory = read_pack_directory(vault_, **reader, opener, &header);
     if (!directory || header.writer() != vault_.writer() || !segments_open(**reader, header, *directory, opener)) continue;
-    Orphan& o = found.emplace_back(Orphan{described_by(id, header.pack_class, (*reader)->size(), *directory), {}, false});
-    for (const SegmentInfo& s : directory->segments) o.bases.insert(o.bases.end(), s.bases.begin(), s.bases.end());
+    Orphan& o = found.emplace_back(Orphan{described_by(id, header.pack_class, (*reader)->size(), *directory), {}, false, false});
+    for (const SegmentInfo& s : directory->segments) {
+      o.bases.insert(o.bases.end(), s.bases.begin(), s.bases.end());
+      for (const auto& [chunk, bytes] : s.chunks) o.tells_news = o.tells_news || !HF_TRY(index_->find(chunk));
+    }
   }
-  // A prune may have removed what their deltas stand on: nobody knew of them. Such a pack stays what it is, for a prune.
+  // A prune may have removed what their deltas stand on: nobody knew of them. Such a pack stays what it is, for a prune. So does one
+  // that tells nothing new: a prune that died had copied into it, and as a second place it would only take up space.
   ClaimSet known;
   for (bool more = true; more;) {
     more = false;
     for (Orphan& o : found) {
-      if (o.taken) continue;
+      if (o.taken || !o.tells_news) continue;
       bool stands = true;
       for (const ChunkId& base : o.bases) stands = stands && (known.contains(ChunkKey::of(base)) || HF_TRY(index_->find(base)));
       if (!stands) continue;
