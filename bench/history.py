@@ -15,6 +15,7 @@ Steps, each timed:
   next     back up each version after it (a median and a sum)
   newest   restore the last version, three times
   oldest   restore the first, three times
+  favour   lay the newest anew (who can), then newest+ and oldest+: those restores again, in a copy of the vault
   half     keep the newest half of the points, and give back the space
   day      one more backup (not counted), then the same again: what a daily run costs, one point new and one to go
   idle     the same once more, nothing to do
@@ -25,6 +26,7 @@ machine has handed out once before each first backup and restore. Everything mad
 import argparse
 import filecmp
 import json
+import math
 import os
 import pathlib
 import random
@@ -35,7 +37,7 @@ import subprocess
 import sys
 
 from make_corpora import DEFAULT_DIR, scatter
-from programs import PROGRAMS, Peers, new_folder, warm_memory
+from programs import PROGRAMS, Peers, Program, new_folder, warm_memory
 from side_by_side import disk_bytes, installed, machine, say, stored_bytes
 from tables import ratio, show, table
 
@@ -147,6 +149,8 @@ class Contest:
         shift, self.turn = self.turn % len(self.programs), self.turn + 1
         for program in self.programs[shift:] + self.programs[:shift]:
             result, row = act(program), self.rows[program.name]
+            if result is None:  # it can't
+                continue
             if result["code"] in program.fine:
                 row["steps"].setdefault(step, []).append(result)
             else:
@@ -165,6 +169,19 @@ class Contest:
                 shutil.rmtree(target, ignore_errors=True)
         for _ in range(3):
             self.each(step, act)
+
+    def favoured(self):
+        programs, self.programs = self.programs, [p for p in self.programs if type(p).favour_newest is not Program.favour_newest]
+        for program in self.programs:
+            shutil.copytree(program.vault, program.vault.with_name("kept"))
+        self.each("favour", lambda p: p.favour_newest())
+        self.weigh("favoured")
+        self.restored("newest+", f"v{self.count - 2}")
+        self.restored("oldest+", "v0")
+        for program in self.programs:
+            shutil.rmtree(program.vault)
+            program.vault.with_name("kept").rename(program.vault)
+        self.programs = programs
 
     def first(self, program):
         warm_memory(program.root, disk_bytes(self.live))
@@ -188,6 +205,7 @@ class Contest:
         self.weigh("history")
         self.restored("newest", f"v{self.count - 2}")
         self.restored("oldest", "v0")
+        self.favoured()
         keep = self.count // 2
         self.each("half", lambda p: p.prune(keep))
         self.weigh("half")
@@ -208,24 +226,27 @@ def wall(row, step):
 
 def times(row, step):
     results = row["steps"].get(step, [])
-    return f"{wall(row, step):.2f} ({statistics.median(r['cpu'] for r in results):.2f})" if results else "failed"
+    return f"{wall(row, step):.2f} ({statistics.median(r['cpu'] for r in results):.2f})" if results else "failed" if row["failed"] else ""
 
 
 def report(title, rows):
     print(f"## {title}\n")
     print("Seconds, and in brackets CPU seconds. MB on disk, parity apart.\n")
-    steps = ["open", "first", "plain", "next", "newest", "oldest", "half", "day", "idle"]
+    steps = ["open", "first", "plain", "next", "newest", "oldest", "favour", "newest+", "oldest+", "half", "day", "idle"]
     mb = lambda row, when: row["size"][when] / 1e6
-    table(["program", *steps, "all of next", "first MB", "history +MB", "half −MB", "peak MiB"],
+    table(["program", *steps, "all of next", "first MB", "history +MB", "favour +MB", "half −MB", "peak MiB"],
           [[name, *(times(row, s) for s in steps), show(sum(r["wall"] for r in row["steps"].get("next", []))),
-            show(mb(row, "first"), 1), show(mb(row, "history") - mb(row, "first"), 2), show(mb(row, "history") - mb(row, "half"), 2),
+            show(mb(row, "first"), 1), show(mb(row, "history") - mb(row, "first"), 2),
+            show(mb(row, "favoured") - mb(row, "history"), 2) if "favoured" in row["size"] else "", show(mb(row, "history") - mb(row, "half"), 2),
             show(max(r["peak_mib"] for r in row["steps"].get("half", [dict(peak_mib=0)])), 0)] for name, row in rows.items()])
     ours = rows.get("holdfast")
     if ours and len(rows) > 1:
         opened = lambda row: wall(row, "open") or 0
         late = ["half", "day", "idle"]
+        # Who can't favour the newest restores it as before.
+        theirs = lambda row, s: next((w for w in (wall(row, s), wall(row, s.rstrip("+"))) if w is not None), math.nan)
         table(["÷ holdfast", *steps, *(f"{s}, less open" for s in late), "growth"],
-              [[name, *(show(ratio(wall(row, s), wall(ours, s))) for s in steps),
+              [[name, *(show(ratio(theirs(row, s), wall(ours, s) or math.nan)) for s in steps),
                 *(show(ratio(wall(row, s) - opened(row), wall(ours, s) - opened(ours))) for s in late),
                 show(ratio(mb(row, "history") - mb(row, "first"), mb(ours, "history") - mb(ours, "first")))]
                for name, row in rows.items() if row is not ours])

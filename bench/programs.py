@@ -85,6 +85,7 @@ class Program:
     def verify(self): raise NotImplementedError       # read and check every stored byte
     def restore(self, name, target): raise NotImplementedError
     def prune(self, keep=1): return None              # keep only the last points, and give back the space
+    def favour_newest(self): return None              # lay the newest point anew, so that it is restored quickly
 
     def run(self, command, cwd=None):
         return measured(command, cwd or self.root, self.env, self.log)
@@ -131,6 +132,7 @@ class Holdfast(Program):
         return self.call("restore", point, "--to", target)
 
     def prune(self, keep=1): return self.call("forget", "--keep-last", str(keep), "--grace", "0", "--prune")
+    def favour_newest(self): return self.call("prune", "--favour-newest")
 
 
 class Restic(Program):

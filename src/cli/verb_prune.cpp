@@ -57,7 +57,7 @@ const Verb& prune_verb() {
                       "A crash at any step loses nothing, and the next prune goes on. --dry-run does all of it but the writing, and is exact to the byte.",
                       "Where packs are in stripes (`holdfast help parity stripe`), those that stay are first put into new ones, so that nothing loses protection; the place of the "
                       "stripes must be there for it.",
-                      "JSON: {\"dry_run\", \"points_removed\", \"points_waiting\", \"packs\", \"packs_dead\", \"packs_repacked\", \"packs_recompressed\", \"deltas_folded\", \"deltas_turned\", \"packs_removed\", \"packs_restored\", "
+                      "JSON: {\"dry_run\", \"points_removed\", \"points_waiting\", \"packs\", \"packs_dead\", \"packs_repacked\", \"packs_recompressed\", \"deltas_folded\", \"deltas_turned\", \"favours_nobody\": asked for, and not possible, \"packs_removed\", \"packs_restored\", "
                       "\"packs_waiting\", \"bytes_waiting\", \"packs_held\": of those waiting, for a lost pack of their stripe, \"stripes_made\", \"stripes_removed\", \"bytes_repacked\", \"bytes_written\", \"bytes_before\", \"bytes_after\", \"bytes_freed\", \"bytes_unused\", "
                       "\"sessions_fenced\", \"waits_for\": [{\"id\", \"since\", \"host\"}], \"clock_ahead_seconds\"}."},
       .examples = {{"holdfast prune --dry-run", "What would be given back, to the byte."},

@@ -420,7 +420,9 @@ Result<bool> Pruner::retire() {
     // What two domains or writers need is told apart by place; there nothing is folded or turned. Nor while sessions run: what is
     // kept for deltas may be theirs, and would stay.
     MayEncodeAnew may;
-    if (may_encode_anew_ && !busy && by_domain.size() == 1 && shares.size() == 1) {
+    const bool is_apart = by_domain.size() > 1 || shares.size() > 1;
+    report_.favours_nobody = options_.favour_newest && (busy || is_apart);
+    if (may_encode_anew_ && !busy && !is_apart && !points.empty()) {
       may.points = points;
       may.newest = newest;
       may.turned_share_min = options_.favour_newest.value_or(1);

@@ -42,6 +42,7 @@ struct PruneReport {
   std::uint64_t packs = 0, packs_dead = 0, packs_repacked = 0, packs_recompressed = 0, packs_removed = 0, packs_restored = 0;
   std::uint64_t deltas_folded = 0;       ///< segments stored alone, since what they stood on was kept for them only
   std::uint64_t deltas_turned = 0;       ///< segments of older content stored against that of the newest points
+  bool favours_nobody = false;           ///< asked to favour the newest points, and could not: sessions run, or there are several writers or domains
   std::uint64_t packs_waiting = 0, bytes_waiting = 0;  ///< retired, and not removed before sessions end
   std::uint64_t stripes_made = 0, stripes_removed = 0; ///< so that what stays remains protected
   std::uint64_t packs_held = 0;                        ///< of those waiting: a stripe needs them to bring back what is lost
