@@ -1,13 +1,17 @@
 #include "base/in_order.hpp"
 
 #include <algorithm>
+#include <system_error>
 
 #include "base/without_throwing.hpp"
 
 namespace hf {
 
 InOrder::InOrder(unsigned jobs, std::size_t ahead) : ahead_(ahead) {
-  for (unsigned worker = 1; worker < jobs; ++worker) threads_.emplace_back([this, worker] { work(worker); });
+  try {
+    for (unsigned worker = 1; worker < jobs; ++worker) threads_.emplace_back([this, worker] { work(worker); });
+  } catch (const std::system_error&) {  // no more threads to be had: those that there are do it
+  }
 }
 
 InOrder::~InOrder() {

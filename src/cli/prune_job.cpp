@@ -58,7 +58,7 @@ void tell_prune(Output& out, const PruneReport& r, bool dry) {
   if (r.packs_recompressed > 0) out.line(fmt::format("  {} {}compressed anew", counted(r.packs_recompressed, "pack"), would));
   if (r.deltas_folded > 0) out.line(fmt::format("  {} {}stored alone: older content was kept for nothing else", counted(r.deltas_folded, "delta"), would));
   if (r.deltas_turned > 0) out.line(fmt::format("  {} of older content {}stored against that of the newest points, which lies alone and in order", counted(r.deltas_turned, "segment"), would));
-  if (r.favours_nobody) out.note("The newest points stay as they are: another backup runs, or keys that only write or independent points have a part in this vault.");
+  if (r.favours_nobody) out.note("The newest points stay as they are: another session runs, keys that only write or independent points have a part in this vault, a pack can't be looked into, or --max-repack is too little.");
   if (r.points_removed > 0) out.line(fmt::format("  {} {}gone for good: their grace has passed", counted(r.points_removed, "forgotten point"), would));
   if (r.points_waiting > 0) out.note(fmt::format("{} can still be brought back: holdfast points --forgotten", counted(r.points_waiting, "forgotten point")));
   if (r.stripes_made + r.stripes_removed > 0)

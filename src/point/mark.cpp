@@ -144,12 +144,12 @@ Result<Turnable> TreeMarker::turn(const Vault& vault, const Index& index, std::s
                                   const MayTurn& may_turn) {
   const KnownDeltas deltas = HF_TRY(learn_deltas(vault, index));
   // What stands on what in a pack that nobody can look into might come to lie too deep, should it come back.
-  if (deltas.packs.size() < index.packs().size()) return Turnable();
+  if (deltas.packs.size() < index.packs().size()) return Turnable{.groups = {}, .left = {}, .unclear = true};
   const auto order = [&](std::vector<std::uint32_t>& part) -> Status {
     std::uint64_t at = 0;
     return for_each_content(vault, index, newest, [&](const ChunkRef& ref) -> Status {
       const auto n = graph_.find(ChunkKey::of(ref.id));
-      if (n && *n < part.size()) part[*n] = static_cast<std::uint32_t>(at / kLaidPartBytes);
+      if (n && *n < part.size() && part[*n] == UINT32_MAX) part[*n] = static_cast<std::uint32_t>(at / kLaidPartBytes);
       at += ref.bytes;
       return {};
     });

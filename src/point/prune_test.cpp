@@ -325,6 +325,84 @@ TEST_F(PruneTest, an_independent_point_shares_no_chunk_and_prune_leaves_it_so) {
   all_points_are_whole();
 }
 
+/// Runs that are lost: the next backup takes over packs that no run tells of. What only the copies in them tell of, or is there
+/// for the second time, since an independent point wanted it so, is not for a prune to remove.
+struct LostIndexTest : PruneTest {
+  std::set<std::string> runs() {
+    std::set<std::string> out;
+    EXPECT_TRUE(vault->store().list(ObjectKind::index, [&](std::string_view name, std::uint64_t) { out.emplace(name); }));
+    return out;
+  }
+  void lose_index(const std::set<std::string>& but_for = {}) {
+    for (const std::string& name : runs())
+      if (!but_for.contains(name)) {
+        ASSERT_TRUE(vault->store().remove({ObjectKind::index, name}));
+      }
+  }
+  PointId backup_of(unsigned version) {
+    env.put_file("/source/a", noise(100'000, version));
+    return backup();
+  }
+};
+
+TEST_F(LostIndexTest, copies_of_points_stay) {
+  std::vector<PointId> made;
+  for (unsigned i = 0; i < 3; ++i) made.push_back(backup_of(i));
+  lose_index();
+  made.push_back(backup_of(3));
+  EXPECT_EQ(run().packs_removed, 0u);
+  for (const PointId& p : made) ASSERT_TRUE(vault->store().remove({ObjectKind::point, p.hex()}));
+  RebuildReport report;
+  ASSERT_TRUE(rebuild(*vault, report, progress));
+  EXPECT_EQ(report.points_restored, made.size());
+  all_points_are_whole();
+}
+
+TEST_F(LostIndexTest, the_second_place_of_an_independent_point_stays) {
+  backup_of(0);
+  const std::set<std::string> before = runs();
+  CaptureOptions apart = options();
+  apart.kind = [](const PointList&) -> Result<KindChoice> { return KindChoice{PointKind::full, true}; };
+  env.advance(kDay);
+  const auto done = capture(*vault, apart, progress, silent);
+  ASSERT_TRUE(done) << done.error().message;
+  lose_index(before);
+  env.put_file("/source/b", noise(1'000, 7));
+  backup();
+  EXPECT_EQ(fewest_places(done->point), 2u);
+  for (int i = 0; i < 2; ++i) run();
+  EXPECT_EQ(fewest_places(done->point), 2u);
+}
+
+TEST_F(LostIndexTest, a_removed_point_stays_removed_where_a_pack_that_no_run_tells_of_has_a_copy_of_it) {
+  std::vector<PointId> made;
+  std::vector<std::set<std::string>> packs_then;
+  const auto packs_now = [&] {
+    std::set<std::string> out;
+    EXPECT_TRUE(vault->store().list(ObjectKind::pack, [&](std::string_view name, std::uint64_t bytes) {
+      if (bytes > 50'000) out.emplace(name);
+    }));
+    return out;
+  };
+  for (unsigned i = 0; i < 3; ++i) {
+    made.push_back(backup_of(i));
+    packs_then.push_back(packs_now());
+  }
+  lose_index();
+  env.put_file("/source/b", noise(1'000, 7));
+  backup();
+  for (const std::string& name : packs_then[1])  // what the second point needs is lost, so that nothing unknown is removed
+    if (!packs_then[0].contains(name)) {
+      ASSERT_TRUE(vault->store().remove({ObjectKind::pack, name}));
+    }
+  forget_now(made[0]);
+  for (int i = 0; i < 3; ++i) run();
+  RebuildReport report;
+  ASSERT_TRUE(rebuild(*vault, report, progress));
+  EXPECT_EQ(report.points_restored, 0u);
+  run();
+}
+
 TEST_F(PruneTest, an_independent_point_survives_the_loss_of_every_older_pack) {
   env.put_file("/source/a", noise(300'000, 1));
   backup();

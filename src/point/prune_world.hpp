@@ -65,6 +65,7 @@ struct PruneWorld : testing::Test {
   PruneOptions prune_options() {
     PruneOptions o;
     o.write = {.compression_level = 1, .pack_bytes = 64 * 1024};
+    o.jobs = 3;
     return o;
   }
   PruneReport run(const PruneOptions& o) {

@@ -31,6 +31,7 @@ struct TurningTest : PruneWorld {
     PruneOptions o;
     o.write = {.compression_level = 1, .pack_bytes = 64 * 1024};
     o.favour_newest = 0.25;
+    o.jobs = 3;
     return o;
   }
   PruneReport favour() { return run(favouring()); }
@@ -91,7 +92,9 @@ TEST_F(TurningTest, the_newest_lies_alone_and_the_oldest_stands_on_it) {
   EXPECT_EQ(chunks_in_deltas(made.front()), 0u);
   EXPECT_GT(chunks_in_deltas(made.back()), kMany);
   TreeMarker marker(1);
-  const auto told = rehearse_prune(*vault, favouring(), marker, progress);
+  PruneOptions by_one = favouring();
+  by_one.jobs = 1;
+  const auto told = rehearse_prune(*vault, by_one, marker, progress);
   ASSERT_TRUE(told) << told.error().message;
   const PruneReport r = favour();
   EXPECT_GT(r.deltas_turned, 0u);
@@ -247,6 +250,34 @@ TEST_F(TurningTest, what_was_moved_about_does_not_come_to_stand_on_everything) {
     EXPECT_LT(deltas().depth_max, kBaseDepthMax);
   }
   EXPECT_GT(turned, 0u);
+  all_points_are_whole();
+}
+
+/// Old deltas stand on what the newest point needs as well, and has in another order: that stays where it lies together.
+TEST_F(TurningTest, what_deltas_stand_on_together_is_not_laid_apart) {
+  constexpr unsigned kFiles = 441;
+  std::vector<std::string> first, files;
+  for (unsigned i = 0; i < kFiles; ++i) first.push_back(noise(29'000, i + 1));
+  files = first;
+  const auto write = [&] {
+    for (unsigned i = 0; i < kFiles; ++i) env.put_file("/source/" + std::to_string(1'000 + i), files[i]);
+    made.push_back(backup());
+  };
+  const auto change = [&](unsigned from, unsigned step, unsigned salt) {
+    for (unsigned i = from; i < kFiles; i += step)
+      for (unsigned at = 0; at < 29'000; at += 1'000) files[i].replace(at + salt, 16, noise(16, 100'000 * salt + 100 * i + at / 1'000));
+  };
+  write();
+  change(0, 1, 1);
+  write();
+  for (unsigned i = 0; i < kFiles; i += 2) files[i] = first[i];
+  change(1, 2, 2);
+  write();
+  for (unsigned i = 0; i < kFiles; i += 2) files[i] = first[i * 97 % 442 / 2 * 2];
+  write();
+  const PruneReport r = favour();
+  EXPECT_GT(r.deltas_turned, 0u);
+  EXPECT_LE(widest().direct, TurnGroup::kOntoSegmentsMax + 3);
   all_points_are_whole();
 }
 

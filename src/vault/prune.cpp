@@ -101,6 +101,7 @@ class Pruner {
   StripeOptions stripe_options_;
   bool may_encode_anew_ = true;
   bool busy_ = false;                   // other sessions ran when we decided
+  bool orphans_stay_ = false;           // packs that no run tells of, and that we left
   bool nothing_lost_ = false;           // every chunk that points need was found in a pack that is there
 };
 
@@ -411,6 +412,7 @@ Result<bool> Pruner::retire() {
   const std::vector<const RecoveryPoint*> newest = options_.favour_newest ? HF_TRY(newest_of_each_source(vault_, points)) : std::vector<const RecoveryPoint*>();
   const auto walk_newest = [&](const std::function<Status(const ChunkRef&)>& visit) { return marker_.for_each_content(vault_, *index, newest, visit); };
   nothing_lost_ = true;
+  orphans_stay_ = false;
   report_.chunks_live = report_.bytes_unused = 0;
   report_.packs_dead = report_.packs_repacked = report_.packs_recompressed = report_.deltas_folded = report_.deltas_turned = 0;
   bool vanished = false;
@@ -421,7 +423,6 @@ Result<bool> Pruner::retire() {
     // kept for deltas may be theirs, and would stay.
     MayEncodeAnew may;
     const bool is_apart = by_domain.size() > 1 || shares.size() > 1;
-    report_.favours_nobody = options_.favour_newest && (busy || is_apart);
     if (may_encode_anew_ && !busy && !is_apart && !points.empty()) {
       may.points = points;
       may.newest = newest;
@@ -429,6 +430,8 @@ Result<bool> Pruner::retire() {
     }
     HF_TRY(plan_share(vault_, share, may, retired_before, busy ? &dead : nullptr, limits, write.compression_level, marker_, progress_));
     const RepackPlan& plan = share.plan;
+    report_.favours_nobody = options_.favour_newest && (may.newest.empty() ? busy || is_apart || !may_encode_anew_ : share.could_not_turn);
+    orphans_stay_ = orphans_stay_ || share.stock.orphans.size() > plan.orphans.size();
     if (limits.bytes_max) *limits.bytes_max -= std::min(*limits.bytes_max, plan.repack_bytes);
     nothing_lost_ = nothing_lost_ && plan.live_placed == share.needed.size();
     vanished = vanished || !plan.vanished.empty();
@@ -517,8 +520,7 @@ Result<PruneReport> Pruner::run() {
     const std::uint64_t restored_before = report_.packs_restored;
     HF_TRY(remove_retired());
     // When nothing waits, and nothing came back, no pack can hold a copy of a point that was removed: its tombstone has
-    // done its work. Unless somebody else is at work: a rebuild may have read a copy, and put it back, and who was killed may have
-    // left one in a pack that no run tells of.
+    // done its work. Unless somebody else is at work, a rebuild that has read a copy; or one may be in a pack that no run tells of.
     const EpochRecord left = HF_TRY(newest_epoch(vault_));
     if (!left.retired.empty() || !left.condemned.empty()) {
       for (const auto& [pack, bytes] : HF_TRY(list_pack_sizes(vault_.store()))) {
@@ -527,7 +529,7 @@ Result<PruneReport> Pruner::run() {
         report_.bytes_waiting += bytes;
       }
     }
-    if (report_.packs_waiting == 0 && report_.packs_restored == restored_before && !busy_ && HF_TRY(sessions_before(UINT64_MAX)).empty()) {
+    if (report_.packs_waiting == 0 && report_.packs_restored == restored_before && !busy_ && !orphans_stay_ && HF_TRY(sessions_before(UINT64_MAX)).empty()) {
       std::vector<PointId> gone;
       for (const PointId& p : HF_TRY(reaped_points(vault_)))
         if (const auto there = vault_.store().open({ObjectKind::point, p.hex()}); !there && there.error().code == Code::not_found) gone.push_back(p);

@@ -53,6 +53,8 @@ class Planner {
   Result<bool> turn(const MayEncodeAnew& may);
 
  private:
+  /// The packs of these groups. Into `left_out` come groups that would go beyond what may be copied.
+  std::vector<PackId> those_that_fit(const std::vector<TurnGroup>& groups, std::unordered_set<PackId>& left_out) const;
   Status plan_anew();
   Status mark_anew(const std::vector<const RecoveryPoint*>& points, const ClaimSet* alone) {
     share_.needed.clear();
@@ -146,16 +148,39 @@ Result<bool> Planner::fold(const std::vector<const RecoveryPoint*>& points, int 
   return true;
 }
 
+std::vector<PackId> Planner::those_that_fit(const std::vector<TurnGroup>& groups, std::unordered_set<PackId>& left_out) const {
+  std::unordered_map<PackId, std::uint64_t> bytes_of;
+  for (const IndexedPack& p : share_.index->packs()) bytes_of[p.id] = p.stored_bytes;
+  std::vector<PackId> out;
+  std::unordered_set<PackId> taken;
+  std::uint64_t bytes = 0;
+  for (const TurnGroup& g : groups) {
+    std::uint64_t more = 0;
+    for (const PackId& id : g.packs) more += taken.contains(id) ? 0 : bytes_of[id];
+    if (limits_.bytes_max && bytes + more > *limits_.bytes_max) {
+      left_out.insert(g.packs[0]);
+      continue;
+    }
+    bytes += more;
+    for (const PackId& id : g.packs)
+      if (taken.insert(id).second) out.push_back(id);
+  }
+  return out;
+}
+
 Result<bool> Planner::turn(const MayEncodeAnew& may) {
   std::unordered_set<PackId> left_out;
   const auto may_turn = [&](const PackId& id, double share) { return share >= may.turned_share_min && !left_out.contains(id); };
   for (;;) {
     Turnable found = HF_TRY(marker_.turn(vault_, *share_.index, may.newest, counts_, may_turn));
-    if (found.groups.empty()) return false;
-    std::vector<PackId> first;
-    for (const TurnGroup& g : found.groups) first.insert(first.end(), g.packs.begin(), g.packs.end());
-    HF_TRY(settle(first, ClaimSet()));
+    if (found.groups.empty()) {
+      share_.could_not_turn = found.unclear || !left_out.empty();
+      return false;
+    }
     const std::size_t before = left_out.size();
+    const std::vector<PackId> first = those_that_fit(found.groups, left_out);
+    if (left_out.size() > before) continue;
+    HF_TRY(settle(first, ClaimSet()));
     for (const TurnGroup& g : found.groups)
       if (std::any_of(g.packs.begin(), g.packs.end(), [&](const PackId& id) { return !goes_.contains(id); })) left_out.insert(g.packs[0]);
     if (left_out.size() > before) {

@@ -19,6 +19,7 @@ struct WritersShare {
   Stock stock;
   Needed needed;
   RepackPlan plan;
+  bool could_not_turn = false;  ///< what may have been worth it
 };
 
 /// The vault's own share, with the orphans, and that of each write-only key.

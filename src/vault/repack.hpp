@@ -69,7 +69,7 @@ struct RepackPlan {
   /// What is turned (vault/turning.hpp): chunks stored against others of `turns`, by position in it, which come first and alone.
   std::unordered_map<ChunkKey, std::uint32_t> turned;
   std::vector<TurnGroup::Turn> turns;
-  std::unordered_set<ChunkKey> not_laid;  ///< of the newest points: parts of deltas that stay such
+  std::unordered_set<ChunkKey> not_laid;  ///< of the newest points: Turnable::left
   struct CopyFrom {
     ChunkKey key;
     std::uint32_t pack = 0;  ///< position in `repack`
@@ -99,7 +99,7 @@ using WalkNewest = std::function<Status(const std::function<Status(const ChunkRe
 /// folded alone. Where something is turned, `walk_newest` tells the order in which their content comes, before all else. With
 /// `copies_for`, also copies of the description, the key slots and these points. Crash: chunks stored twice, nothing else; what
 /// is turned after what it stands on. `jobs` threads read and compress, the caller's writes: the same plan gives the same packs,
-/// with however many. Memory: about 8 MiB for each, and 32 MiB of opened segments.
+/// with however many. Memory: for each about 20 MiB and what the compression level wants, and 24 MiB of opened segments.
 Result<RepackResult> repack(Vault& vault, const Index& index, RepackPlan& plan, const WriteOptions& options, unsigned jobs, const std::vector<PointId>* copies_for, const WalkNewest& walk_newest,
                             Progress& progress);
 

@@ -18,7 +18,7 @@ class PackSeries {
   PackSeries(Vault& vault, PackClass pack_class, std::uint64_t pack_bytes) : vault_(vault), class_(pack_class), pack_bytes_(pack_bytes) {}
 
   /// `apart`: those of its chunks that keep several places. None of them comes twice into one pack.
-  Status add(const SegmentInfo& segment, ByteView body, std::span<const ChunkKey> apart) {
+  Status add(const SegmentInfo& segment, ByteView body, const std::unordered_set<ChunkKey>& apart) {
     if (std::any_of(apart.begin(), apart.end(), [&](const ChunkKey& key) { return apart_.contains(key); })) HF_TRY(finish());
     HF_TRY(ensure_pack());
     HF_TRY(pack_->add_body(segment, body));
@@ -85,7 +85,7 @@ class Wanted {
 /// Chunks that become one segment.
 struct Gathered {
   std::vector<NewChunk> chunks;
-  std::vector<ChunkKey> apart;
+  std::unordered_set<ChunkKey> apart;  // those of them that keep several places
   std::size_t bytes = 0;
 
   void add(const ChunkId& id, std::uint32_t size) {
@@ -97,7 +97,7 @@ struct Gathered {
 class Repack {
  public:
   Repack(Vault& vault, const Index& index, RepackPlan& plan, const WriteOptions& options, unsigned jobs)
-      : vault_(vault), plan_(plan), wanted_(plan), chunks_(vault, index), directories_(vault), data_(vault, PackClass::data, pack_bytes(vault, options)),
+      : vault_(vault), plan_(plan), wanted_(plan), chunks_(vault, index, kCacheBytes + jobs * kCacheBytesOfJob), directories_(vault), data_(vault, PackClass::data, pack_bytes(vault, options)),
         metadata_(vault, PackClass::metadata, pack_bytes(vault, options)), work_(jobs, 2 * std::size_t{jobs}) {
     for (unsigned i = 0; i < std::max(jobs, 1u); ++i) tools_.push_back(std::make_unique<Tools>(vault, options.compression_level));
     for (const IndexedPack& p : index.packs()) class_of_[p.id] = p.pack_class;
@@ -125,6 +125,8 @@ class Repack {
   RepackResult result;
 
  private:
+  // What one segment stands on may be 12 MiB of others.
+  static constexpr std::size_t kCacheBytes = 24u << 20, kCacheBytesOfJob = 8u << 20;
   /// Of one worker.
   struct Tools {
     Tools(const Vault& vault, int compression_level) : opener(vault), compressor(compression_level) {}
@@ -139,7 +141,7 @@ class Repack {
   Status seal(PackSeries& to, Gathered& gathered);
   /// One segment of these: on as many of `bases` as fit into `prefix_max`, or alone where they are none, can't be read, or do not pay.
   Status add_segment(PackSeries& to, Gathered chunks, std::vector<ChunkId> bases, std::size_t prefix_max, bool is_turned = false);
-  Status add_as_it_is(PackSeries& to, const std::shared_ptr<ObjectReader>& pack, const SegmentInfo& segment, std::vector<ChunkKey> apart);
+  Status add_as_it_is(PackSeries& to, const PackId& id, const std::shared_ptr<ObjectReader>& pack, const SegmentInfo& segment, std::unordered_set<ChunkKey> apart);
   /// What is laid of what it is to stand on, in order, as far as it lies in few segments.
   std::vector<ChunkId> laid_for(const TurnGroup::Turn& turn) const;
   /// The plaintext of all, of these sizes.
@@ -215,15 +217,16 @@ Status Repack::add_segment(PackSeries& to, Gathered chunks, std::vector<ChunkId>
       });
 }
 
-Status Repack::add_as_it_is(PackSeries& to, const std::shared_ptr<ObjectReader>& pack, const SegmentInfo& segment, std::vector<ChunkKey> apart) {
+Status Repack::add_as_it_is(PackSeries& to, const PackId& id, const std::shared_ptr<ObjectReader>& pack, const SegmentInfo& segment, std::unordered_set<ChunkKey> apart) {
   const auto body = std::make_shared<Buffer>();
   const auto info = std::make_shared<const SegmentInfo>(segment);
   return work_.add(
-      [this, pack, info, body](unsigned worker) -> Status {
+      [this, id, pack, info, body](unsigned worker) -> Status {
+        const auto doing = [&] { return "copying from pack " + id.brief(); };
         Tools& tools = *tools_[worker];
         tools.frame.resize(info->stored_bytes);
-        HF_TRY(pack->read(info->offset, tools.frame));
-        append(*body, HF_TRY(tools.opener.open_body(tools.frame)));
+        HF_TRY(pack->read(info->offset, tools.frame).context(doing));
+        append(*body, HF_TRY(tools.opener.open_body(tools.frame).context(doing)));
         return {};
       },
       [&to, info, body, apart = std::move(apart)]() -> Status { return to.add(*info, *body, apart); });
@@ -241,10 +244,9 @@ Status Repack::add_alone(PackSeries& to, const ChunkId& id, std::uint32_t bytes,
   Gathered& gathered = is_data ? alone_ : alone_metadata_;
   const ChunkKey key = ChunkKey::of(id);
   const bool is_full = gathered.bytes + bytes > segment_bytes || gathered.chunks.size() == kChunksPerSegmentMax;
-  const bool is_there = apart && std::find(gathered.apart.begin(), gathered.apart.end(), key) != gathered.apart.end();
-  if (!gathered.chunks.empty() && (is_full || is_there)) HF_TRY(seal(to, gathered));
+  if (!gathered.chunks.empty() && (is_full || gathered.apart.contains(key))) HF_TRY(seal(to, gathered));
   gathered.add(id, bytes);
-  if (apart) gathered.apart.push_back(key);
+  if (apart) gathered.apart.insert(key);
   return {};
 }
 
@@ -284,10 +286,9 @@ std::vector<ChunkId> Repack::laid_for(const TurnGroup::Turn& turn) const {
 
 Status Repack::copy_pack(std::size_t at) {
   const PackId id = plan_.repack[at];
-  const auto doing = [&] { return "copying from pack " + id.brief(); };
   PackSeries& to = class_of_[id] == PackClass::data ? data_ : metadata_;
   const auto reader = HF_TRY(chunks_.pack(id));
-  const PackDirectory directory = HF_TRY(read_pack_directory(vault_, *reader, directories_).context(doing));
+  const PackDirectory directory = HF_TRY(read_pack_directory(vault_, *reader, directories_).context([&] { return "copying from pack " + id.brief(); }));
   result.bytes_read += reader->size();
   for (const SegmentInfo& s : directory.segments) {
     Gathered live;
@@ -298,22 +299,21 @@ Status Repack::copy_pack(std::size_t at) {
       const auto turn = plan_.turned.find(key);
       Gathered& g = turn == plan_.turned.end() ? live : turned[turn->second];
       g.add(chunk, bytes);
-      if (wanted_.has_several_places(key, at)) g.apart.push_back(key);
+      if (wanted_.has_several_places(key, at)) g.apart.insert(key);
       wanted_.take(key, at);
     }
     for (auto& [turn, some] : turned) {
-      HF_TRY(add_segment(to, std::move(some), laid_for(plan_.turns[turn]), delta_limits(PackClass::data).prefix_bytes, true).context(doing));
+      HF_TRY(add_segment(to, std::move(some), laid_for(plan_.turns[turn]), delta_limits(PackClass::data).prefix_bytes, true));
     }
     if (live.chunks.empty()) continue;
     const bool alone = s.bases.empty() || std::any_of(s.chunks.begin(), s.chunks.end(), [&](const auto& c) { return plan_.alone->contains(ChunkKey::of(c.first)); });
     const bool as_it_is = s.bases.empty() ? !plan_.recompress.contains(id) : !alone;
     if (live.chunks.size() == s.chunks.size() && as_it_is) {
-      HF_TRY(add_as_it_is(to, reader, s, std::move(live.apart)).context(doing));
+      HF_TRY(add_as_it_is(to, id, reader, s, std::move(live.apart)));
     } else if (!alone) {
-      HF_TRY(add_segment(to, std::move(live), s.bases, kPrefixMax).context(doing));
+      HF_TRY(add_segment(to, std::move(live), s.bases, kPrefixMax));
     } else {
-      const std::unordered_set<ChunkKey> apart(live.apart.begin(), live.apart.end());
-      for (const NewChunk& c : live.chunks) HF_TRY(add_alone(to, c.id, c.bytes, apart.contains(ChunkKey::of(c.id))).context(doing));
+      for (const NewChunk& c : live.chunks) HF_TRY(add_alone(to, c.id, c.bytes, live.apart.contains(ChunkKey::of(c.id))));
     }
   }
   return {};

@@ -26,7 +26,7 @@ class Turning {
   /// Do the newest points need deltas?
   bool any() const { return any_; }
   Status look(const Index& index, const std::function<bool(const PackId&)>& counts, const NewestOrder& order) {
-    part_.assign(graph_.chunks(), 0);
+    part_.assign(graph_.chunks(), UINT32_MAX);
     HF_TRY(order(part_));
     return map_.locate(index, counts);
   }
@@ -57,6 +57,7 @@ class Turning {
     for (const DeltaMap::Delta& d : map_.deltas())
       for (Number n : map_.chunks(d))
         if (newest_.has(n) && !alone_.contains(n)) out.left.push_back(graph_.key_of(n));
+    for (Number n : stays_) out.left.push_back(graph_.key_of(n));
     return out;
   }
 
@@ -134,51 +135,72 @@ class Turning {
     });
   }
 
-  bool is_turned(Number n) const {
-    const DeltaMap::Segment* s = map_.segment(n);
-    return s != nullptr && delta_of_[n] == kNone && turned_packs_.contains(s->at.pack) && turned_.contains(n);
-  }
+  bool is_turned(Number n) const { return turned_.contains(n); }
+  /// Is it alone, and in the newest points' order, afterwards? Or perhaps, where its pack is not copied: that costs no more.
+  bool is_laid(Number n) const { return alone_.contains(n) || (newest_.has(n) && delta_of_[n] == kNone && !stays_.contains(n)); }
   /// What each chunk costs to be opened, with what is turned and with what stands on the newest directly; no less than it will.
   struct Load {
     std::uint8_t depth = 0;
     std::uint16_t opens = 1;  // segments
     bool is_less_than(const Load& other) const { return depth < other.depth || opens < other.opens; }
+    bool is_too_much() const { return depth > kDepthMax || opens > kOpensMax; }
     void raise_to(const Load& other) {
       depth = std::max(depth, other.depth);
       opens = std::max(opens, other.opens);
     }
   };
+  /// What lies together, and what that costs.
+  using Unit = std::pair<std::uintptr_t, Load>;
+  Unit unit(Number n, const std::vector<Load>& load) const {
+    // What is laid together lies in three segments at most, of whose edges two are not the part's; what is left of a segment, in two. Of
+    // what lies in several places each counts by itself.
+    if (is_laid(n)) return {std::uintptr_t{part_[n]} << 2 | 2, {0, 3}};
+    const DeltaMap::Segment* const s = map_.segment(n);
+    if (s == nullptr) return {std::uintptr_t{n} << 2 | 1, load[n]};
+    const auto at = reinterpret_cast<std::uintptr_t>(s);  // a multiple of 8
+    return delta_of_[n] != kNone || is_turned(n) ? Unit{at, load[n]} : Unit{at | 4, {0, 2}};
+  }
+  /// On what a delta will stand, each unit once.
+  void units_below(std::uint32_t i, const std::vector<Load>& load, std::vector<Unit>& out) const {
+    out.clear();
+    for (Number n : map_.bases(map_.deltas()[i])) out.push_back(unit(n, load));
+    std::sort(out.begin(), out.end(), [](const Unit& a, const Unit& b) { return a.first < b.first; });
+    std::size_t kept = 0;
+    for (std::size_t at = 0; at < out.size(); ++at) {
+      if (kept > 0 && out[kept - 1].first == out[at].first) out[kept - 1].second.raise_to(out[at].second);
+      else out[kept++] = out[at];
+    }
+    out.resize(kept);
+  }
+  std::size_t segments_below(std::uint32_t i) const {
+    std::set<std::uintptr_t> out;
+    for (Number n : map_.bases(map_.deltas()[i]))
+      out.insert(map_.segment(n) == nullptr ? std::uintptr_t{n} << 2 | 1 : reinterpret_cast<std::uintptr_t>(map_.segment(n)));
+    return out.size();
+  }
+  bool is_alone(std::uint32_t i) const {
+    const auto chunks = map_.chunks(map_.deltas()[i]);
+    return std::all_of(chunks.begin(), chunks.end(), [&](Number n) { return alone_.contains(n); });
+  }
   std::vector<Load> loads() const {
     std::vector<Load> out(graph_.chunks());
-    for (Number n : turned_)
-      if (!alone_.contains(n)) out[n] = {1, kOpensTurned};
-    std::vector<std::pair<std::uintptr_t, Load>> below;  // by segment
+    for (Number n : turned_) out[n] = {1, kOpensTurned};
+    std::vector<Unit> below;
     for (bool more = true; more;) {
       more = false;
       for (std::uint32_t i = 0; i < map_.deltas().size(); ++i) {
-        const DeltaMap::Delta& d = map_.deltas()[i];
         Load load{1, kOpensTurned};
         if (!onto_newest_.contains(i)) {
-          below.clear();
-          for (Number n : map_.bases(d)) {
-            // Of what lies in several places each counts by itself; what is laid together lies in two segments at most.
-            const DeltaMap::Segment* const s = map_.segment(n);
-            if (alone_.contains(n)) below.emplace_back(std::uintptr_t{part_[n]} << 2 | 2, Load{0, 2});
-            else below.emplace_back(s == nullptr ? std::uintptr_t{n} << 2 | 1 : reinterpret_cast<std::uintptr_t>(s), out[n]);
-          }
-          std::sort(below.begin(), below.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+          units_below(i, out, below);
           unsigned depth = 1, opens = 1;
-          for (std::size_t from = 0; from < below.size();) {
-            Load all;
-            std::size_t to = from;
-            for (; to < below.size() && below[to].first == below[from].first; ++to) all.raise_to(below[to].second);
-            depth = std::max(depth, all.depth + 1U);
-            opens += all.opens;
-            from = to;
+          for (const auto& [at, one] : below) {
+            depth = std::max(depth, one.depth + 1U);
+            opens += one.opens;
           }
-          load = {static_cast<std::uint8_t>(std::min(depth, kDepthMax + 1)), static_cast<std::uint16_t>(std::min(opens, kOpensMax + 1))};  // circles end there
+          if (depth > kDepthMax || opens > kOpensMax) load = {kDepthMax + 1, kOpensMax + 1};  // circles end there
+          else load = {static_cast<std::uint8_t>(depth), static_cast<std::uint16_t>(opens)};
         }
-        for (Number n : map_.chunks(d)) {
+        for (Number n : map_.chunks(map_.deltas()[i])) {
           if (alone_.contains(n) || !out[n].is_less_than(load)) continue;
           out[n].raise_to(load);
           more = true;
@@ -207,6 +229,7 @@ class Turning {
     turned_.clear();
     alone_.clear();
     onto_newest_.clear();
+    stays_.clear();
     for (const auto& [pack, gain] : turned_packs_)
       for (const DeltaMap::Segment* s : of_pack_[pack]) {
         turned_.insert(under_newest_[s].roots.begin(), under_newest_[s].roots.end());
@@ -222,14 +245,31 @@ class Turning {
         if (is_turned(n) && (lowest == nullptr || map_.segment(n) < lowest)) lowest = map_.segment(n);
       if (lowest != nullptr) onto_newest_.emplace(i, lowest);
     }
-    const std::vector<Load> load = loads();
     std::unordered_set<PackId> too_much;
+    find_what_stays(too_much);
+    const std::vector<Load> load = loads();
     for (std::uint32_t i = 0; i < map_.deltas().size(); ++i) {
       const auto chunks = map_.chunks(map_.deltas()[i]);
-      if (std::any_of(chunks.begin(), chunks.end(), [&](Number n) { return load[n].depth > kDepthMax || load[n].opens > kOpensMax; })) add_turned_under(i, too_much);
+      if (std::any_of(chunks.begin(), chunks.end(), [&](Number n) { return load[n].is_too_much(); })) add_turned_under(i, too_much);
     }
     std::erase_if(turned_packs_, [&](const auto& p) { return too_much.contains(p.first); });
     return too_much.empty();
+  }
+  /// What lies together and serves a delta is not laid apart: it stays where it lies. Where that can't be, neither is turned what
+  /// would spread it.
+  void find_what_stays(std::unordered_set<PackId>& too_much) {
+    const std::vector<Load> none(graph_.chunks());
+    std::vector<Unit> below;
+    const auto is_spread = [&](std::uint32_t i) {
+      units_below(i, none, below);
+      return below.size() > segments_below(i) + TurnGroup::kOntoSegmentsMax;
+    };
+    for (std::uint32_t i = 0; i < map_.deltas().size(); ++i) {
+      if (onto_newest_.contains(i) || is_alone(i) || !is_spread(i)) continue;
+      for (Number n : map_.bases(map_.deltas()[i]))
+        if (newest_.has(n) && delta_of_[n] == kNone) stays_.insert(n);
+      if (is_spread(i)) add_turned_under(i, too_much);
+    }
   }
   void add_turned_under(std::uint32_t i, std::unordered_set<PackId>& out) const {
     std::unordered_set<std::uint32_t> seen{i};
@@ -290,6 +330,7 @@ class Turning {
   std::unordered_set<PackId> tainted_;          // something in the way is lost, or lies in several places
   std::map<PackId, double> turned_packs_;       // and what that gains
   std::unordered_set<Number> turned_, alone_;   // alone: what of the newest points stands on what is turned
+  std::unordered_set<Number> stays_;            // of the newest points what is not laid, since deltas stand on it together with other
   std::map<std::uint32_t, const DeltaMap::Segment*> onto_newest_;  // deltas, and what they stood on
 };
 

@@ -32,11 +32,12 @@ struct TurnGroup {
 };
 struct Turnable {
   std::vector<TurnGroup> groups;  ///< those that gain most first
-  std::vector<ChunkKey> left;     ///< of the newest points: parts of deltas that nothing is turned for
+  std::vector<ChunkKey> left;     ///< of the newest points: what is not laid, since it is a part of a delta that stays one, or serves others where it lies
+  bool unclear = false;           ///< what some pack stands on nobody knows: nothing is turned
 };
 
 /// Tells for each chunk of the newest points' files, by the graph's number, where it comes in their order: in which of parts of
-/// kLaidPartBytes.
+/// kLaidPartBytes; of what comes several times the first counts. What is not told stays.
 using NewestOrder = std::function<Status(std::vector<std::uint32_t>& part)>;
 constexpr std::uint64_t kLaidPartBytes = 2u << 20;
 

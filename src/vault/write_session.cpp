@@ -175,6 +175,16 @@ Status WriteSession::adopt(const Index& all) {
     bool tells_news = false, taken = false;
   };
   std::vector<Orphan> found;
+  std::optional<bool> counts;
+  const auto places_may_count = [&]() -> Result<bool> {
+    if (!counts) {
+      const PointList list = HF_TRY(vault_.points());
+      const auto is_apart = [](const RecoveryPoint& p) { return p.domain.has_value() || !p.writer.is_zero(); };
+      counts = !vault_.writer().is_zero() || !list.damaged.empty() || std::any_of(list.points.begin(), list.points.end(), is_apart) ||
+               std::any_of(list.forgotten.begin(), list.forgotten.end(), [&](const ForgottenPoint& f) { return is_apart(f.point); });
+    }
+    return *counts;
+  };
   for (const PackId& id : orphans) {
     // One that can't be read, or is another writer's, is no use to us; `verify` reports the first.
     const auto reader = vault_.store().open({ObjectKind::pack, id.hex()});
@@ -187,6 +197,8 @@ Status WriteSession::adopt(const Index& all) {
       o.bases.insert(o.bases.end(), s.bases.begin(), s.bases.end());
       for (const auto& [chunk, bytes] : s.chunks) o.tells_news = o.tells_news || !HF_TRY(index_->find(chunk));
     }
+    // One without chunks holds copies of small objects; a second place may be what an independent point was made for.
+    o.tells_news = o.tells_news || o.pack.entries.empty() || HF_TRY(places_may_count());
   }
   // A prune may have removed what their deltas stand on: nobody knew of them. Such a pack stays what it is, for a prune. So does one
   // that tells nothing new: a prune that died had copied into it, and as a second place it would only take up space.
