@@ -33,6 +33,7 @@ class Turning {
 
   Turnable choose(const MayTurn& may_turn) {
     find_roots();
+    std::map<PackId, double> possible;
     for (const auto& [pack, segments] : of_pack_) {
       if (segments[0]->at.pack_class != PackClass::data || tainted_.contains(pack)) continue;
       double gain = 0;
@@ -48,7 +49,14 @@ class Turning {
       }
       // Taken to be as large as what it replaced: several sources may have begun with the same content.
       if (roots == 0 || laid.size() > 2 * roots) continue;
+      possible.emplace(pack, gain);
       if (may_turn(pack, gain / static_cast<double>(segments[0]->pack_bytes))) turned_packs_.emplace(pack, gain);
+    }
+    // What is copied anyhow is turned for however little.
+    for (bool more = true; more;) {
+      more = false;
+      for (const PackId& id : packs_of_turned_deltas())
+        if (const auto p = possible.find(id); p != possible.end() && may_turn(id, 1)) more = turned_packs_.insert(*p).second || more;
     }
     while (!turned_packs_.empty() && !stays_in_bounds()) {}
     Turnable out;
@@ -221,6 +229,13 @@ class Turning {
           more = true;
         }
     }
+    return out;
+  }
+  std::set<PackId> packs_of_turned_deltas() const {
+    std::set<PackId> out;
+    for (const auto& [pack, gain] : turned_packs_)
+      for (const DeltaMap::Segment* s : of_pack_.at(pack))
+        for (std::uint32_t i : under_newest_.at(s).newest) out.insert(map_.deltas()[i].pack);
     return out;
   }
   /// Works out what stands on what for the packs that are to be turned. False where that would be too much for some: those packs
