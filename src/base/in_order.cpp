@@ -1,16 +1,17 @@
 #include "base/in_order.hpp"
 
 #include <algorithm>
-#include <system_error>
+#include <exception>
 
 #include "base/without_throwing.hpp"
 
 namespace hf {
 
 InOrder::InOrder(unsigned jobs, std::size_t ahead) : ahead_(ahead) {
+  threads_.reserve(jobs);
   try {
     for (unsigned worker = 1; worker < jobs; ++worker) threads_.emplace_back([this, worker] { work(worker); });
-  } catch (const std::system_error&) {  // no more threads to be had: those that there are do it
+  } catch (const std::exception&) {  // no more threads to be had: those that there are do it
   }
 }
 

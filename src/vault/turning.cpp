@@ -19,7 +19,7 @@ class Turning {
       : graph_(graph), newest_(newest), map_(graph, packs, [](const PackId&) { return true; }), delta_of_(graph.chunks(), kNone) {
     for (std::uint32_t i = 0; i < map_.deltas().size(); ++i)
       for (Number n : map_.chunks(map_.deltas()[i])) {
-        delta_of_[n] = i;
+        if (delta_of_[n] == kNone) delta_of_[n] = i;
         any_ = any_ || newest_.has(n);
       }
   }
@@ -28,7 +28,11 @@ class Turning {
   Status look(const Index& index, const std::function<bool(const PackId&)>& counts, const NewestOrder& order) {
     part_.assign(graph_.chunks(), UINT32_MAX);
     HF_TRY(order(part_));
-    return map_.locate(index, counts);
+    HF_TRY(map_.locate(index, counts));
+    for (std::uint32_t i = 0; i < map_.deltas().size(); ++i)  // of several that hold it the one that is there
+      for (Number n : map_.chunks(map_.deltas()[i]))
+        if (const DeltaMap::Segment* s = map_.segment(n); s != nullptr && s->at.pack == map_.deltas()[i].pack) delta_of_[n] = i;
+    return {};
   }
 
   Turnable choose(const MayTurn& may_turn) {
@@ -73,7 +77,7 @@ class Turning {
   static constexpr std::uint32_t kNone = UINT32_MAX;
   /// A session makes deltas up to 4 deep. What is turned lies one deeper; what would lie deeper yet at the next turn is stored
   /// against the newest itself. The rest up to what readers accept (8 deep, 4,096 segments) is reserve.
-  static constexpr unsigned kDepthWanted = 5, kDepthMax = kBaseDepthMax - 1, kOpensMax = 256;
+  static constexpr unsigned kDepthWanted = 5, kDepthMax = kBaseDepthMax - 1, kOpensMax = 64;
   static constexpr unsigned kOpensTurned = 1 + TurnGroup::kOntoSegmentsMax;
   struct Under {
     std::vector<Number> roots;           // what some newest delta stands on at last, in one segment; in order, once
@@ -144,8 +148,6 @@ class Turning {
   }
 
   bool is_turned(Number n) const { return turned_.contains(n); }
-  /// Is it alone, and in the newest points' order, afterwards? Or perhaps, where its pack is not copied: that costs no more.
-  bool is_laid(Number n) const { return alone_.contains(n) || (newest_.has(n) && delta_of_[n] == kNone && !stays_.contains(n)); }
   /// What each chunk costs to be opened, with what is turned and with what stands on the newest directly; no less than it will.
   struct Load {
     std::uint8_t depth = 0;
@@ -162,7 +164,7 @@ class Turning {
   Unit unit(Number n, const std::vector<Load>& load) const {
     // What is laid together lies in three segments at most, of whose edges two are not the part's; what is left of a segment, in two. Of
     // what lies in several places each counts by itself.
-    if (is_laid(n)) return {std::uintptr_t{part_[n]} << 2 | 2, {0, 3}};
+    if (alone_.contains(n)) return {std::uintptr_t{part_[n]} << 2 | 2, {0, 3}};
     const DeltaMap::Segment* const s = map_.segment(n);
     if (s == nullptr) return {std::uintptr_t{n} << 2 | 1, load[n]};
     const auto at = reinterpret_cast<std::uintptr_t>(s);  // a multiple of 8
@@ -270,8 +272,8 @@ class Turning {
     std::erase_if(turned_packs_, [&](const auto& p) { return too_much.contains(p.first); });
     return too_much.empty();
   }
-  /// What lies together and serves a delta is not laid apart: it stays where it lies. Where that can't be, neither is turned what
-  /// would spread it.
+  /// What serves a delta where it lies is not laid elsewhere. What is, since it was a delta itself, must not spread too far what
+  /// others stand on.
   void find_what_stays(std::unordered_set<PackId>& too_much) {
     const std::vector<Load> none(graph_.chunks());
     std::vector<Unit> below;
@@ -279,12 +281,13 @@ class Turning {
       units_below(i, none, below);
       return below.size() > segments_below(i) + TurnGroup::kOntoSegmentsMax;
     };
-    for (std::uint32_t i = 0; i < map_.deltas().size(); ++i) {
-      if (onto_newest_.contains(i) || is_alone(i) || !is_spread(i)) continue;
-      for (Number n : map_.bases(map_.deltas()[i]))
-        if (newest_.has(n) && delta_of_[n] == kNone) stays_.insert(n);
-      if (is_spread(i)) add_turned_under(i, too_much);
-    }
+    const auto stands = [&](std::uint32_t i) { return !onto_newest_.contains(i) && !is_alone(i); };
+    for (std::uint32_t i = 0; i < map_.deltas().size(); ++i)
+      if (stands(i))
+        for (Number n : map_.bases(map_.deltas()[i]))
+          if (newest_.has(n) && delta_of_[n] == kNone) stays_.insert(n);
+    for (std::uint32_t i = 0; i < map_.deltas().size(); ++i)
+      if (stands(i) && is_spread(i)) add_turned_under(i, too_much);
   }
   void add_turned_under(std::uint32_t i, std::unordered_set<PackId>& out) const {
     std::unordered_set<std::uint32_t> seen{i};
@@ -345,7 +348,7 @@ class Turning {
   std::unordered_set<PackId> tainted_;          // something in the way is lost, or lies in several places
   std::map<PackId, double> turned_packs_;       // and what that gains
   std::unordered_set<Number> turned_, alone_;   // alone: what of the newest points stands on what is turned
-  std::unordered_set<Number> stays_;            // of the newest points what is not laid, since deltas stand on it together with other
+  std::unordered_set<Number> stays_;            // of the newest points what is not laid, since deltas stand on it where it lies
   std::map<std::uint32_t, const DeltaMap::Segment*> onto_newest_;  // deltas, and what they stood on
 };
 

@@ -177,10 +177,11 @@ Status WriteSession::adopt(const Index& all) {
   std::vector<Orphan> found;
   std::optional<bool> counts;
   const auto places_may_count = [&]() -> Result<bool> {
+    if (!vault_.writer().is_zero()) return true;
     if (!counts) {
       const PointList list = HF_TRY(vault_.points());
       const auto is_apart = [](const RecoveryPoint& p) { return p.domain.has_value() || !p.writer.is_zero(); };
-      counts = !vault_.writer().is_zero() || !list.damaged.empty() || std::any_of(list.points.begin(), list.points.end(), is_apart) ||
+      counts = !list.damaged.empty() || std::any_of(list.points.begin(), list.points.end(), is_apart) ||
                std::any_of(list.forgotten.begin(), list.forgotten.end(), [&](const ForgottenPoint& f) { return is_apart(f.point); });
     }
     return *counts;
