@@ -23,7 +23,7 @@ Result<int> run(Invocation& in) {
     if (*level < 1 || *level > 19) return Error(Code::usage, "--recompress takes a zstd level from 1 to 19", "12 is a good one for what stays for years");
     options.recompress_level = static_cast<int>(*level);
   }
-  if (in.flag("favour-newest")) options.favour_newest = 0.25;
+  if (in.flag("favour-newest")) options.favour_newest = PruneOptions::kTurnedShare;
   options.jobs = in.settings.jobs;
   const auto vault = HF_TRY(open_vault(in));
   options.keep_stripes = !in.flag("without-stripes");

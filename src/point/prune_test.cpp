@@ -91,11 +91,7 @@ TEST_F(PruneTest, a_clock_that_jumps_by_years_removes_nothing_early) {
 }
 
 TEST_F(PruneTest, a_held_point_survives_forgetting_and_grace) {
-  env.put_file("/source/a", noise(100'000, 1));
-  const PointId first = backup();
-  env.put_file("/source/a", noise(100'000, 2));
-  backup();
-  forget_now(first);
+  const PointId first = forgotten_version();
   Hold h;
   h.points = {first};
   h.reason = "audit";
@@ -190,11 +186,7 @@ TEST_F(PruneTest, a_rebuild_after_a_prune_brings_no_dead_point_back) {
 
 /// A rebuild may have read a copy of the point before its pack went, and puts it back.
 TEST_F(PruneTest, a_verdict_stays_as_long_as_somebody_may_bring_the_point_back) {
-  env.put_file("/source/file", noise(100'000, 1));
-  const PointId old = backup();
-  env.put_file("/source/file", noise(100'000, 2));
-  backup();
-  forget_now(old);
+  const PointId old = forgotten_version();
   PointId rebuild;
   rebuild.bytes.fill(7);
   auto lease = HeldLease::begin(*vault, rebuild);

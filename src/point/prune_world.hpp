@@ -62,6 +62,15 @@ struct PruneWorld : testing::Test {
     const auto done = forget(*vault, p, {.grace_seconds = 0, .reason = "test"});
     ASSERT_TRUE(done) << done.error().message;
   }
+  /// Two versions of a file are backed up, and the older point is forgotten.
+  PointId forgotten_version() {
+    env.put_file("/source/a", noise(100'000, 1));
+    const PointId older = backup();
+    env.put_file("/source/a", noise(100'000, 2));
+    backup();
+    forget_now(older);
+    return older;
+  }
   PruneOptions prune_options() {
     PruneOptions o;
     o.write = {.compression_level = 1, .pack_bytes = 64 * 1024};

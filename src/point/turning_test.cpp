@@ -30,7 +30,7 @@ struct TurningTest : PruneWorld {
   static PruneOptions favouring() {
     PruneOptions o;
     o.write = {.compression_level = 1, .pack_bytes = 64 * 1024};
-    o.favour_newest = 0.25;
+    o.favour_newest = PruneOptions::kTurnedShare;
     o.jobs = 3;
     return o;
   }

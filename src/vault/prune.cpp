@@ -355,7 +355,7 @@ Status Pruner::pass_sentences() {
 
 Result<bool> Pruner::retire() {
   const EpochRecord before = HF_TRY(newest_epoch(vault_));
-  const bool busy = busy_ = !HF_TRY(sessions_before(UINT64_MAX)).empty();
+  busy_ = !HF_TRY(sessions_before(UINT64_MAX)).empty();
   const std::vector<const RecoveryPoint*> points = HF_TRY(existing_points(vault_, book_));
   const auto index = HF_TRY(Index::load(vault_));
   auto shares = HF_TRY(shares_of(vault_, *index, points));
@@ -397,7 +397,7 @@ Result<bool> Pruner::retire() {
   // While sessions run, packs that no point needs may be theirs: only what a removed point needed is surely waste.
   std::vector<const RecoveryPoint*> removed;
   for (const RecoveryPoint& p : removed_) removed.push_back(&p);
-  if (busy && !removed.empty()) static_cast<void>(marker_.mark(vault_, *index, removed, Marker::Scope::some_points, dead, progress_));
+  if (busy_ && !removed.empty()) static_cast<void>(marker_.mark(vault_, *index, removed, Marker::Scope::some_points, dead, progress_));
   HF_TRY(stop_if_asked());
 
   RepackLimits limits;
@@ -423,14 +423,14 @@ Result<bool> Pruner::retire() {
     // kept for deltas may be theirs, and would stay.
     MayEncodeAnew may;
     const bool is_apart = by_domain.size() > 1 || shares.size() > 1;
-    if (may_encode_anew_ && !busy && !is_apart && !points.empty()) {
+    if (may_encode_anew_ && !busy_ && !is_apart && !points.empty()) {
       may.points = points;
       may.newest = newest;
       may.turned_share_min = options_.favour_newest.value_or(1);
     }
-    HF_TRY(plan_share(vault_, share, may, retired_before, busy ? &dead : nullptr, limits, write.compression_level, marker_, progress_));
+    HF_TRY(plan_share(vault_, share, may, retired_before, busy_ ? &dead : nullptr, limits, write.compression_level, marker_, progress_));
     const RepackPlan& plan = share.plan;
-    report_.favours_nobody = options_.favour_newest && (may.newest.empty() ? busy || is_apart || !may_encode_anew_ : share.could_not_turn);
+    report_.favours_nobody = options_.favour_newest && (may.newest.empty() ? busy_ || is_apart || !may_encode_anew_ : share.could_not_turn);
     orphans_stay_ = orphans_stay_ || share.stock.orphans.size() > plan.orphans.size();
     if (limits.bytes_max) *limits.bytes_max -= std::min(*limits.bytes_max, plan.repack_bytes);
     nothing_lost_ = nothing_lost_ && plan.live_placed == share.needed.size();
@@ -443,7 +443,7 @@ Result<bool> Pruner::retire() {
     retired.insert(retired.end(), plan.dead.begin(), plan.dead.end());
     retired.insert(retired.end(), plan.repack.begin(), plan.repack.end());
     without_chunks.insert(without_chunks.end(), plan.without_chunks.begin(), plan.without_chunks.end());
-    if (!busy) retired.insert(retired.end(), plan.orphans.begin(), plan.orphans.end());
+    if (!busy_) retired.insert(retired.end(), plan.orphans.begin(), plan.orphans.end());
   }
   report_.packs = shares[0].stock.listed.size();
   // Copies of small objects: made anew where points went, so that a rebuild does not bring them back, or where many small

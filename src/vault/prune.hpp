@@ -21,6 +21,7 @@
 namespace hf {
 
 struct PruneOptions {
+  static constexpr double kTurnedShare = 0.25;  ///< for favour_newest: rewriting pays for some while
   std::int64_t fence_after_ns = 3LL * 24 * 3600 * 1'000'000'000;  ///< a session this old is taken for dead
   double unused_percent_max = 5;                ///< waste that is left in packs, of all that they hold
   std::optional<std::uint64_t> repack_bytes_max;  ///< of packs that are read to copy what is live in them

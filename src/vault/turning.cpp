@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "vault/delta_map.hpp"
@@ -16,22 +15,19 @@ using Number = NeedGraph::Number;
 class Turning {
  public:
   Turning(const NeedGraph& graph, std::span<const PackId> packs, const NeedMarks& newest)
-      : graph_(graph), newest_(newest), map_(graph, packs, [](const PackId&) { return true; }), delta_of_(graph.chunks(), kNone) {
-    for (std::uint32_t i = 0; i < map_.deltas().size(); ++i)
-      for (Number n : map_.chunks(map_.deltas()[i])) {
-        if (delta_of_[n] == kNone) delta_of_[n] = i;
-        any_ = any_ || newest_.has(n);
-      }
-  }
+      : graph_(graph), newest_(newest), map_(graph, packs, [](const PackId&) { return true; }) {}
   /// Do the newest points need deltas?
-  bool any() const { return any_; }
+  bool any() const {
+    return std::any_of(map_.deltas().begin(), map_.deltas().end(), [&](const DeltaMap::Delta& d) { return has_newest(d); });
+  }
   Status look(const Index& index, const std::function<bool(const PackId&)>& counts, const NewestOrder& order) {
     part_.assign(graph_.chunks(), UINT32_MAX);
     HF_TRY(order(part_));
     HF_TRY(map_.locate(index, counts));
-    for (std::uint32_t i = 0; i < map_.deltas().size(); ++i)  // of several that hold it the one that is there
+    delta_of_.assign(graph_.chunks(), kNone);
+    for (std::uint32_t i = 0; i < map_.deltas().size(); ++i)
       for (Number n : map_.chunks(map_.deltas()[i]))
-        if (const DeltaMap::Segment* s = map_.segment(n); s != nullptr && s->at.pack == map_.deltas()[i].pack) delta_of_[n] = i;
+        if (delta_of_[n] == kNone || lies_in(n, map_.deltas()[i].pack)) delta_of_[n] = i;  // of several the one that is there
     return {};
   }
 
@@ -47,9 +43,7 @@ class Turning {
         const Under& under = under_newest_[s];
         gain += static_cast<double>(s->at.stored_bytes) * static_cast<double>(under.roots.size()) / s->chunks;
         roots += under.roots.size();
-        for (std::uint32_t i : under.newest)
-          for (Number n : map_.chunks(map_.deltas()[i]))
-            if (newest_.has(n)) laid.insert(n);
+        for_each_newest(under, [&](Number n) { laid.insert(n); });
       }
       // Taken to be as large as what it replaced: several sources may have begun with the same content.
       if (roots == 0 || laid.size() > 2 * roots) continue;
@@ -84,34 +78,55 @@ class Turning {
     std::vector<std::uint32_t> newest;   // deltas that do; in order
   };
 
+  bool has_newest(const DeltaMap::Delta& d) const {
+    const auto chunks = map_.chunks(d);
+    return std::any_of(chunks.begin(), chunks.end(), [&](Number n) { return newest_.has(n); });
+  }
+  /// In this pack, and nowhere else.
+  bool lies_in(Number n, const PackId& pack) const {
+    const DeltaMap::Segment* const s = map_.segment(n);
+    return s != nullptr && s->at.pack == pack;
+  }
+  /// The chunks of the newest points that stand on it, once for each delta that holds them.
+  template <class Visit>
+  void for_each_newest(const Under& under, Visit&& visit) const {
+    for (std::uint32_t i : under.newest)
+      for (Number n : map_.chunks(map_.deltas()[i]))
+        if (newest_.has(n)) visit(n);
+  }
+  /// Each chunk on which a delta stands, at whatever depth, once.
+  template <class Visit>
+  void for_each_below(std::uint32_t i, Visit&& visit) const {
+    std::unordered_set<Number> seen;
+    std::vector<std::uint32_t> open{i};
+    while (!open.empty()) {
+      const std::uint32_t at = open.back();
+      open.pop_back();
+      for (Number n : map_.bases(map_.deltas()[at])) {
+        if (!seen.insert(n).second) continue;
+        visit(n);
+        if (delta_of_[n] != kNone) open.push_back(delta_of_[n]);
+      }
+    }
+  }
+
   /// Down from each delta that the newest points need, to what stands on nothing.
   void find_roots() {
-    std::unordered_set<Number> seen;
-    std::vector<std::uint32_t> open;
     std::set<const DeltaMap::Segment*> reached;
     for (std::uint32_t i = 0; i < map_.deltas().size(); ++i) {
-      const auto chunks = map_.chunks(map_.deltas()[i]);
-      if (std::none_of(chunks.begin(), chunks.end(), [&](Number n) { return newest_.has(n); })) continue;
+      if (!has_newest(map_.deltas()[i])) continue;
       bool sound = is_sound(i);
-      seen.clear();
       reached.clear();
-      open.assign(1, i);
-      while (!open.empty()) {
-        const std::uint32_t at = open.back();
-        open.pop_back();
-        for (Number n : map_.bases(map_.deltas()[at])) {
-          if (!seen.insert(n).second) continue;
-          if (delta_of_[n] != kNone) {
-            sound = sound && is_sound(delta_of_[n]);
-            open.push_back(delta_of_[n]);
-          } else if (const DeltaMap::Segment* s = map_.segment(n); s == nullptr) {
-            sound = false;
-          } else if (!newest_.has(n)) {
-            under_newest_[s].roots.push_back(n);
-            reached.insert(s);
-          }
+      for_each_below(i, [&](Number n) {
+        if (delta_of_[n] != kNone) {
+          sound = sound && is_sound(delta_of_[n]);
+        } else if (const DeltaMap::Segment* s = map_.segment(n); s == nullptr) {
+          sound = false;
+        } else if (!newest_.has(n)) {
+          under_newest_[s].roots.push_back(n);
+          reached.insert(s);
         }
-      }
+      });
       for (const DeltaMap::Segment* s : reached) {
         under_newest_[s].newest.push_back(i);
         if (!sound) tainted_.insert(s->at.pack);
@@ -132,22 +147,18 @@ class Turning {
   /// Will what it is to stand on lie in few segments?
   bool lies_together(const Under& under) const {
     std::set<std::uint32_t> parts;
-    for (std::uint32_t i : under.newest)
-      for (Number n : map_.chunks(map_.deltas()[i]))
-        if (newest_.has(n) && parts.insert(part_[n]).second && parts.size() > TurnGroup::kOntoSegmentsMax) return false;
-    return true;
+    for_each_newest(under, [&](Number n) { parts.insert(part_[n]); });
+    return parts.size() <= TurnGroup::kOntoSegmentsMax;
   }
   /// Does it hold data, and lies all of it there and nowhere else?
   bool is_sound(std::uint32_t i) const {
     const DeltaMap::Delta& d = map_.deltas()[i];
     const auto chunks = map_.chunks(d);
     return std::all_of(chunks.begin(), chunks.end(), [&](Number n) {
-      const DeltaMap::Segment* s = map_.segment(n);
-      return s != nullptr && s->at.pack == d.pack && s->at.pack_class == PackClass::data;
+      return lies_in(n, d.pack) && map_.segment(n)->at.pack_class == PackClass::data;
     });
   }
 
-  bool is_turned(Number n) const { return turned_.contains(n); }
   /// What each chunk costs to be opened, with what is turned and with what stands on the newest directly; no less than it will.
   struct Load {
     std::uint8_t depth = 0;
@@ -161,14 +172,16 @@ class Turning {
   };
   /// What lies together, and what that costs.
   using Unit = std::pair<std::uintptr_t, Load>;
-  Unit unit(Number n, const std::vector<Load>& load) const {
-    // What is laid together lies in three segments at most, of whose edges two are not the part's; what is left of a segment, in two. Of
-    // what lies in several places each counts by itself.
-    if (alone_.contains(n)) return {std::uintptr_t{part_[n]} << 2 | 2, {0, 3}};
+  /// Where it lies now: a segment, by a multiple of 8; what lies in several places, by itself.
+  std::uintptr_t place(Number n) const {
     const DeltaMap::Segment* const s = map_.segment(n);
-    if (s == nullptr) return {std::uintptr_t{n} << 2 | 1, load[n]};
-    const auto at = reinterpret_cast<std::uintptr_t>(s);  // a multiple of 8
-    return delta_of_[n] != kNone || is_turned(n) ? Unit{at, load[n]} : Unit{at | 4, {0, 2}};
+    return s == nullptr ? std::uintptr_t{n} << 2 | 1 : reinterpret_cast<std::uintptr_t>(s);
+  }
+  Unit unit(Number n, const std::vector<Load>& load) const {
+    // What is laid together lies in three segments at most, of whose edges two are not the part's; what is left of a segment, in two.
+    if (alone_.contains(n)) return {std::uintptr_t{part_[n]} << 2 | 2, {0, 3}};
+    const bool is_left = map_.segment(n) != nullptr && delta_of_[n] == kNone && !turned_.contains(n);
+    return is_left ? Unit{place(n) | 4, {0, 2}} : Unit{place(n), load[n]};
   }
   /// On what a delta will stand, each unit once.
   void units_below(std::uint32_t i, const std::vector<Load>& load, std::vector<Unit>& out) const {
@@ -184,8 +197,7 @@ class Turning {
   }
   std::size_t segments_below(std::uint32_t i) const {
     std::set<std::uintptr_t> out;
-    for (Number n : map_.bases(map_.deltas()[i]))
-      out.insert(map_.segment(n) == nullptr ? std::uintptr_t{n} << 2 | 1 : reinterpret_cast<std::uintptr_t>(map_.segment(n)));
+    for (Number n : map_.bases(map_.deltas()[i])) out.insert(place(n));
     return out.size();
   }
   bool is_alone(std::uint32_t i) const {
@@ -250,16 +262,14 @@ class Turning {
     for (const auto& [pack, gain] : turned_packs_)
       for (const DeltaMap::Segment* s : of_pack_[pack]) {
         turned_.insert(under_newest_[s].roots.begin(), under_newest_[s].roots.end());
-        for (std::uint32_t i : under_newest_[s].newest)
-          for (Number n : map_.chunks(map_.deltas()[i]))
-            if (newest_.has(n)) alone_.insert(n);
+        for_each_newest(under_newest_[s], [&](Number n) { alone_.insert(n); });
       }
     const std::vector<std::uint8_t> height = heights();
     for (std::uint32_t i = 0; i < map_.deltas().size(); ++i) {
       if (height[i] + 2U <= kDepthWanted || !is_sound(i)) continue;
       const DeltaMap::Segment* lowest = nullptr;  // of several that is turned
       for (Number n : map_.bases(map_.deltas()[i]))
-        if (is_turned(n) && (lowest == nullptr || map_.segment(n) < lowest)) lowest = map_.segment(n);
+        if (turned_.contains(n) && (lowest == nullptr || map_.segment(n) < lowest)) lowest = map_.segment(n);
       if (lowest != nullptr) onto_newest_.emplace(i, lowest);
     }
     std::unordered_set<PackId> too_much;
@@ -290,16 +300,9 @@ class Turning {
       if (stands(i) && is_spread(i)) add_turned_under(i, too_much);
   }
   void add_turned_under(std::uint32_t i, std::unordered_set<PackId>& out) const {
-    std::unordered_set<std::uint32_t> seen{i};
-    std::vector<std::uint32_t> open{i};
-    while (!open.empty()) {
-      const std::uint32_t at = open.back();
-      open.pop_back();
-      for (Number n : map_.bases(map_.deltas()[at])) {
-        if (is_turned(n)) out.insert(map_.segment(n)->at.pack);
-        if (delta_of_[n] != kNone && seen.insert(delta_of_[n]).second) open.push_back(delta_of_[n]);
-      }
-    }
+    for_each_below(i, [&](Number n) {
+      if (turned_.contains(n)) out.insert(map_.segment(n)->at.pack);
+    });
   }
 
   TurnGroup group_of(const PackId& pack, double gain) const {
@@ -313,11 +316,11 @@ class Turning {
     const auto onto = [&](const DeltaMap::Segment* s) {
       std::vector<ChunkKey> keys;
       std::unordered_set<Number> once;
-      for (std::uint32_t i : under_newest_.at(s).newest) {
-        add_pack(map_.deltas()[i].pack);
-        for (Number n : map_.chunks(map_.deltas()[i]))
-          if (newest_.has(n) && once.insert(n).second) keys.push_back(graph_.key_of(n));
-      }
+      const Under& under = under_newest_.at(s);
+      for (std::uint32_t i : under.newest) add_pack(map_.deltas()[i].pack);
+      for_each_newest(under, [&](Number n) {
+        if (once.insert(n).second) keys.push_back(graph_.key_of(n));
+      });
       return keys;
     };
     const auto keys_of = [&](std::span<const Number> numbers) {
@@ -342,7 +345,6 @@ class Turning {
   std::vector<std::uint32_t> part_;      // by number, of what is newest
   DeltaMap map_;                         // of all deltas, also in packs that are not there
   std::vector<std::uint32_t> delta_of_;  // by number: one that holds it
-  bool any_ = false;
   std::map<const DeltaMap::Segment*, Under> under_newest_;
   std::map<PackId, std::vector<const DeltaMap::Segment*>> of_pack_;  // of those
   std::unordered_set<PackId> tainted_;          // something in the way is lost, or lies in several places

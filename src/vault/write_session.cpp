@@ -148,6 +148,19 @@ FinishedPack described_by(const PackId& id, PackClass pack_class, std::uint64_t 
   return out;
 }
 
+namespace {
+
+/// May a second place of a chunk be what an independent point was made for, or another writer's own?
+Result<bool> second_places_count(const Vault& vault) {
+  if (!vault.writer().is_zero()) return true;
+  const PointList list = HF_TRY(vault.points());
+  const auto is_apart = [](const RecoveryPoint& p) { return p.domain.has_value() || !p.writer.is_zero(); };
+  return !list.damaged.empty() || std::any_of(list.points.begin(), list.points.end(), is_apart) ||
+         std::any_of(list.forgotten.begin(), list.forgotten.end(), [&](const ForgottenPoint& f) { return is_apart(f.point); });
+}
+
+}  // namespace
+
 Status WriteSession::adopt(const Index& all) {
   // In this order: the epochs after our lease is there, the packs after the epochs (see HeldLease).
   const EpochRecord epoch = HF_TRY(newest_epoch(vault_));
@@ -175,17 +188,6 @@ Status WriteSession::adopt(const Index& all) {
     bool tells_news = false, taken = false;
   };
   std::vector<Orphan> found;
-  std::optional<bool> counts;
-  const auto places_may_count = [&]() -> Result<bool> {
-    if (!vault_.writer().is_zero()) return true;
-    if (!counts) {
-      const PointList list = HF_TRY(vault_.points());
-      const auto is_apart = [](const RecoveryPoint& p) { return p.domain.has_value() || !p.writer.is_zero(); };
-      counts = !list.damaged.empty() || std::any_of(list.points.begin(), list.points.end(), is_apart) ||
-               std::any_of(list.forgotten.begin(), list.forgotten.end(), [&](const ForgottenPoint& f) { return is_apart(f.point); });
-    }
-    return *counts;
-  };
   for (const PackId& id : orphans) {
     // One that can't be read, or is another writer's, is no use to us; `verify` reports the first.
     const auto reader = vault_.store().open({ObjectKind::pack, id.hex()});
@@ -198,9 +200,10 @@ Status WriteSession::adopt(const Index& all) {
       o.bases.insert(o.bases.end(), s.bases.begin(), s.bases.end());
       for (const auto& [chunk, bytes] : s.chunks) o.tells_news = o.tells_news || !HF_TRY(index_->find(chunk));
     }
-    // One without chunks holds copies of small objects; a second place may be what an independent point was made for.
-    o.tells_news = o.tells_news || o.pack.entries.empty() || HF_TRY(places_may_count());
+    o.tells_news = o.tells_news || o.pack.entries.empty();  // one without chunks holds copies of small objects
   }
+  if (std::any_of(found.begin(), found.end(), [](const Orphan& o) { return !o.tells_news; }) && HF_TRY(second_places_count(vault_)))
+    for (Orphan& o : found) o.tells_news = true;
   // A prune may have removed what their deltas stand on: nobody knew of them. Such a pack stays what it is, for a prune. So does one
   // that tells nothing new: a prune that died had copied into it, and as a second place it would only take up space.
   ClaimSet known;

@@ -289,10 +289,10 @@ class Explorer {
     bool old_content = false, new_content = false;
   };
   Need follow(Need need, Bits used) const {
-    const bool was_old = need.old_content;
-    if (need.new_content && (used & kDelta)) need.old_content = true;
-    if ((was_old || need.old_content) && (used & kTurnedDelta)) need.new_content = true;
-    if (need.new_content && (used & kDelta)) need.old_content = true;
+    for (int round = 0; round < 2; ++round) {
+      need.old_content = need.old_content || (need.new_content && (used & kDelta));
+      need.new_content = need.new_content || (need.old_content && (used & kTurnedDelta));
+    }
     return need;
   }
   /// What a pack that stays makes needed, whether a point needs it or not.
