@@ -160,8 +160,8 @@ Result<Turnable> TreeMarker::turn(const Vault& vault, const Index& index, std::s
 Status TreeMarker::for_each_content(const Vault& vault, const Index& index, std::span<const RecoveryPoint* const> points, const std::function<Status(const ChunkRef&)>& visit) {
   ChunkReader chunks(vault, index);
   for (const RecoveryPoint* p : points)
-    HF_TRY(walk_tree(chunks, p->root, [&](const std::string& path, const Entry& e) -> Result<Walk> {
-      HF_TRY(for_each_chunk(chunks, e, [&](const ChunkRef& ref, std::uint64_t) { return visit(ref); }).context([&] { return path; }));
+    HF_TRY(walk_tree(chunks, p->root, [&](const std::string&, const Entry& e) -> Result<Walk> {
+      HF_TRY(for_each_chunk(chunks, e, [&](const ChunkRef& ref, std::uint64_t) { return visit(ref); }));  // what fails is mostly the visitor's
       return Walk::descend;
     }));
   return {};

@@ -331,6 +331,7 @@ TEST_F(TurningTest, killed_at_any_step_it_loses_nothing) {
       TreeMarker marker(1);
       const auto done = prune(*w.vault, favouring(), marker, w.progress);
       EXPECT_TRUE(done || w.env.faults_struck() > struck_before) << done.error().message;
+      EXPECT_TRUE(done || done.error().message.find("changes: ") == std::string::npos) << "a vault that can't be written to is told as a file that can't be read: " << done.error().message;
     }
     const bool struck = w.env.faults_struck() > struck_before;
     w.env.crash(Survive::everything);
